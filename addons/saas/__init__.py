@@ -1,0 +1,8 @@
+from odoo.addons.queue_job.jobrunner import runner
+
+from . import models, wizard
+
+# An idle runner looks for dead jobs only when its loop turns, by default once a
+# minute. Turning it every five seconds lets an operation whose worker was killed go
+# on some seconds after the worker is back.
+runner.SELECT_TIMEOUT = 5

@@ -1,0 +1,1 @@
+"""The engine: plain Python that talks to the outside, free of any Odoo import."""

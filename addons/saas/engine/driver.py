@@ -1,0 +1,249 @@
+"""What a server must be able to do: the contract of every driver.
+
+Every call is synchronous, bounded by a time-out, and repeatable: it looks first and
+does what is missing. No call waits for readiness; that is what ``observe`` is for.
+What is absent when it should be deleted, or present when it should be created, is
+success. ``RetryableError`` says "could not look" or "could not do it now", which is
+never the same as "is not there".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+
+STATE_DIRECTORY = "/var/lib/odoo"
+"""Where a tenant's filestore and sessions lie; all that its container may write."""
+
+CONFIG_DIRECTORY = "/etc/odoo"
+"""Where the files of a spec lie in the container; the tenant can read but not write."""
+
+SOURCE_DIRECTORY = "/mnt/source"
+"""Where a task finds the state directory of its ``source``, read-only."""
+
+
+class Phase(enum.StrEnum):
+    """What a container was seen to be."""
+
+    ABSENT = "absent"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class TaskPhase(enum.StrEnum):
+    """What a task was seen to be."""
+
+    ABSENT = "absent"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """What a container may use.
+
+    :param int memory: bytes
+    :param float cpus: cores
+    :param int processes: processes and threads together
+    """
+
+    memory: int
+    cpus: float
+    processes: int = 200
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TenantSpec:
+    """The container that a tenant should have.
+
+    :param str uid: immutable id; names of container and volumes derive from it
+    :param str image: reference of the image
+    :param int slot: small number, unique on the server from 0 on; gives the address
+    :param str host: main host name, as a label for people and for discovery; another
+        one does not make another container
+    :param files: name to content, laid in ``CONFIG_DIRECTORY``; may hold secrets
+    :param environment: plain settings; never a secret, as inspection shows it
+    """
+
+    uid: str
+    image: str
+    slot: int
+    host: str
+    limits: Limits
+    files: Mapping[str, bytes] = dataclasses.field(repr=False)
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A one-shot container beside the state of a tenant or template.
+
+    :param str key: what it is for, e.g. ``seed``; same key, same task
+    :param command: program and arguments; never a shell string, never a secret
+    :param files: name to content, laid in ``CONFIG_DIRECTORY``; may hold secrets
+    :param str | None source: uid whose state is readable at ``SOURCE_DIRECTORY``
+    :param bool network: whether it may reach the database server
+    """
+
+    key: str
+    image: str
+    command: tuple[str, ...]
+    limits: Limits
+    files: Mapping[str, bytes] = dataclasses.field(repr=False, default_factory=dict)
+    source: str | None = None
+    network: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen of one tenant's container.
+
+    :param str spec_hash: hash of the spec that it was made from, empty when absent
+    :param str message: why it failed, for people; empty when there is nothing to say
+    """
+
+    uid: str
+    phase: Phase
+    spec_hash: str = ""
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TaskObservation:
+    """What was seen of one task.
+
+    :param str log: the last lines that it wrote
+    """
+
+    key: str
+    phase: TaskPhase
+    exit_code: int | None = None
+    log: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """Where a tenant's container answers, as its proxy sees it."""
+
+    http: str
+    websocket: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened to a tenant's container; says no more than "look again"."""
+
+    uid: str
+    time: float
+
+
+class Driver(ABC):
+    """A server where tenants run."""
+
+    @abstractmethod
+    def check(self) -> str:
+        """Look whether the server can be used.
+
+        :return: one line about it (version, capacity) for people
+        :raise RetryableError: it does not answer
+        :raise RefusedError: it answers, but cannot be used; the message says why
+        """
+
+    @abstractmethod
+    def capabilities(self) -> frozenset[str]:
+        """What it can do beyond the contract's minimum, e.g. ``pause``, ``events``."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make what all tenants share (the isolated network)."""
+
+    @abstractmethod
+    def ensure(self, spec: TenantSpec) -> None:
+        """Make the tenant's container as the spec says, and have it started.
+
+        One that was made from another spec is replaced; its state is kept.
+
+        :raise RefusedError: ``image_missing``, ``foreign`` (something that is not
+            ours has the name; it is neither adopted nor removed) or ``no_room``
+        """
+
+    @abstractmethod
+    def target(self, spec: TenantSpec) -> Target:
+        """Where the container of that spec answers, whether it exists yet or not."""
+
+    @abstractmethod
+    def spec_hash(self, spec: TenantSpec) -> str:
+        """The hash that ``observe`` gives for a container made from that spec."""
+
+    @abstractmethod
+    def observe(self, uid: str) -> Observation:
+        """What the tenant's container is; ABSENT only when it is certain.
+
+        :raise RefusedError: ``foreign``, as do the verbs of power below
+        """
+
+    @abstractmethod
+    def list_tenants(self) -> Iterator[Observation]:
+        """All tenants' containers that are ours, those unknown to the master too."""
+
+    @abstractmethod
+    def list_state(self) -> frozenset[str]:
+        """The uids whose state (volumes) lies on the server, orphans too."""
+
+    @abstractmethod
+    def start(self, uid: str) -> None:
+        """Start a stopped container; one that runs is left alone.
+
+        :raise RefusedError: ``absent``
+        """
+
+    @abstractmethod
+    def stop(self, uid: str) -> None:
+        """Stop the container, giving it some seconds to finish; absent is success."""
+
+    @abstractmethod
+    def pause(self, uid: str) -> None:
+        """Freeze the container; one that is paused is left alone.
+
+        :raise RefusedError: ``absent`` or ``not_running``
+        """
+
+    @abstractmethod
+    def unpause(self, uid: str) -> None:
+        """Thaw the container; one that runs is left alone.
+
+        :raise RefusedError: ``absent`` or ``not_running``
+        """
+
+    @abstractmethod
+    def delete(self, uid: str, *, keep_data: bool) -> None:
+        """Remove the container and its tasks, and, unless told to keep it, its state.
+
+        What is not ours is left alone.
+        """
+
+    @abstractmethod
+    def start_task(self, uid: str, task: TaskSpec) -> None:
+        """Start a task on the state of ``uid``; one that has that key is left alone."""
+
+    @abstractmethod
+    def observe_task(self, uid: str, key: str) -> TaskObservation:
+        """What became of a task."""
+
+    @abstractmethod
+    def delete_task(self, uid: str, key: str) -> None:
+        """Remove a task, running or not; absent is success."""
+
+    @abstractmethod
+    def logs(self, uid: str, lines: int = 200) -> str:
+        """The last lines that the tenant's container wrote; empty when absent."""
+
+    @abstractmethod
+    def events(self, since: float, until: float) -> Iterator[Event]:
+        """What happened to our containers between two moments (seconds since epoch)."""

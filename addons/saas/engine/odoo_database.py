@@ -1,0 +1,272 @@
+"""Makes a copy of a template one customer's own, by SQL, also while Odoo runs on it.
+
+The statements follow Odoo 19's schema. What a module adds is touched only where it is
+installed. Everything happens in one transaction together with the signal that makes a
+running Odoo drop its caches.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import re
+import uuid
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from .errors import RefusedError
+
+ADMIN_ID = 2
+"""The administrator of each Odoo database (``base.user_admin``)."""
+
+REPORT_URL = "http://127.0.0.1:8069"
+"""Where the PDF renderer, in the tenant's own container, finds styles and pictures."""
+
+# The caches of records and of parameters. Not the registry: that would reload it whole.
+SIGNALS = ("orm_signaling_default", "orm_signaling_stable")
+
+# What would let somebody in, or tell one copy's browsers from another's.
+CREDENTIALS = (
+    "res_users_apikeys",
+    "auth_totp_device",
+    "auth_passkey_key",
+    "res_device_log",
+    "res_users_log",
+    "mail_push_device",
+)
+
+# Made by Odoo itself on first use; all copies of a template would share them.
+SHARED_PARAMETERS = (
+    "mail.web_push_vapid_private_key",
+    "mail.web_push_vapid_public_key",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose Odoo it becomes.
+
+    :param str company: name of the company
+    :param str name: name of the administrator
+    :param str email: address of both
+    :param str login: what the administrator logs in with
+    :param str url: the tenant's address, without a slash at the end
+    :param str language: e.g. ``fr_BE``; empty leaves the template's
+    :param str timezone: e.g. ``Europe/Brussels``; empty leaves the template's
+    """
+
+    company: str
+    name: str
+    email: str
+    login: str
+    url: str
+    language: str = ""
+    timezone: str = ""
+
+
+def personalise(connection: Connection, identity: Identity) -> None:
+    """Give the database to its customer: names, address, ids; no credentials are left.
+
+    Repeatable until the customer has it: it ends all sessions and the administrator's
+    password each time. Commits.
+
+    :raise RefusedError: ``not_odoo``, ``language_missing`` or ``bad_url``
+    """
+    _check_url(identity.url)
+    with connection, connection.cursor() as cursor:
+        _check_odoo(cursor)
+        company_id, company_partner_id = _get_company(cursor)
+        _write_company(cursor, company_id, company_partner_id, identity)
+        _write_admin(cursor, identity)
+        _write_language(cursor, company_partner_id, identity)
+        _set_parameters(cursor, _make_parameters(identity.url))
+        cursor.execute(
+            "DELETE FROM ir_config_parameter WHERE key = ANY(%s)",
+            (list(SHARED_PARAMETERS),),
+        )
+        for table in _existing(cursor, CREDENTIALS):
+            cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        _signal(cursor)
+
+
+def set_url(connection: Connection, url: str) -> None:
+    """Change only the address, e.g. after a rename. Commits.
+
+    :raise RefusedError: ``not_odoo`` or ``bad_url``
+    """
+    _check_url(url)
+    with connection, connection.cursor() as cursor:
+        _check_odoo(cursor)
+        _set_parameters(cursor, _make_url_parameters(url))
+        _signal(cursor)
+
+
+def _check_url(url: str) -> None:
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", url):
+        raise RefusedError(f"{url!r} is not the address of a tenant.", reason="bad_url")
+
+
+def _check_odoo(cursor: Cursor) -> None:
+    needed = {"res_company", "res_users", "ir_config_parameter", *SIGNALS}
+    missing = needed - set(_existing(cursor, sorted(needed)))
+    if missing:
+        raise RefusedError(
+            f"The database {cursor.connection.info.dbname} is not one of Odoo 19: it"
+            f" has no {', '.join(sorted(missing))}.",
+            reason="not_odoo",
+        )
+
+
+def _existing(cursor: Cursor, tables: tuple[str, ...] | list[str]) -> list[str]:
+    cursor.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relkind = 'r' AND relname = ANY(%s) ORDER BY relname",
+        (list(tables),),
+    )
+    return [name for (name,) in cursor]
+
+
+def _has_column(cursor: Cursor, table: str, column: str) -> bool:
+    cursor.execute(
+        "SELECT count(*) FROM pg_attribute WHERE attname = %s AND NOT attisdropped"
+        " AND attrelid = %s::regclass",
+        (column, f"public.{table}"),
+    )
+    return cursor.fetchone() == (1,)
+
+
+def _get_company(cursor: Cursor) -> tuple[int, int]:
+    cursor.execute("SELECT id, partner_id FROM res_company ORDER BY id LIMIT 1")
+    found = cursor.fetchone()
+    if found is None:
+        raise RefusedError("The database has no company yet.", reason="not_odoo")
+    return found
+
+
+def _write_company(
+    cursor: Cursor, company_id: int, partner_id: int, identity: Identity
+) -> None:
+    cursor.execute(
+        "UPDATE res_company SET name = %s, email = %s,"
+        " write_date = now() AT TIME ZONE 'utc' WHERE id = %s",
+        (identity.company, identity.email, company_id),
+    )
+    _write_partner(cursor, partner_id, identity.company, identity.email)
+    # What belongs to the company carries its name too.
+    cursor.execute(
+        "UPDATE res_partner SET commercial_company_name = %s"
+        " WHERE commercial_partner_id = %s",
+        (identity.company, partner_id),
+    )
+    cursor.execute(
+        "UPDATE res_partner SET complete_name = %s || ', ' || name"
+        " WHERE parent_id = %s AND name IS NOT NULL AND NOT is_company",
+        (identity.company, partner_id),
+    )
+    if _existing(cursor, ["website"]):
+        cursor.execute(
+            "UPDATE website SET name = %s WHERE company_id = %s",
+            (identity.company, company_id),
+        )
+
+
+def _write_admin(cursor: Cursor, identity: Identity) -> None:
+    signature = f"<div>{html.escape(identity.name)}</div>"
+    cursor.execute(
+        "UPDATE res_users SET login = %s, password = NULL, active = true,"
+        " signature = %s, write_date = now() AT TIME ZONE 'utc'"
+        " WHERE id = %s RETURNING partner_id",
+        (identity.login, signature, ADMIN_ID),
+    )
+    found = cursor.fetchone()
+    if found is None:
+        raise RefusedError("The database has no administrator.", reason="not_odoo")
+    if _has_column(cursor, "res_users", "totp_secret"):
+        cursor.execute(
+            "UPDATE res_users SET totp_secret = NULL WHERE id = %s", (ADMIN_ID,)
+        )
+    _write_partner(cursor, found[0], identity.name, identity.email)
+
+
+def _write_partner(cursor: Cursor, partner_id: int, name: str, email: str) -> None:
+    cursor.execute(
+        "UPDATE res_partner SET name = %(name)s, email = %(email)s,"
+        " complete_name = CASE WHEN parent_id IS NULL OR is_company THEN %(name)s"
+        " ELSE commercial_company_name || ', ' || %(name)s END,"
+        " write_date = now() AT TIME ZONE 'utc' WHERE id = %(id)s",
+        {"name": name, "email": email, "id": partner_id},
+    )
+    if _has_column(cursor, "res_partner", "email_normalized"):
+        cursor.execute(
+            "UPDATE res_partner SET email_normalized = lower(%s) WHERE id = %s",
+            (email, partner_id),
+        )
+
+
+def _write_language(cursor: Cursor, partner_id: int, identity: Identity) -> None:
+    """Set language and time zone of the company's and the administrator's partner."""
+    mine = (
+        "id IN (%(company)s, (SELECT partner_id FROM res_users WHERE id = %(admin)s))"
+    )
+    values = {
+        "company": partner_id,
+        "admin": ADMIN_ID,
+        "language": identity.language,
+        "timezone": identity.timezone,
+    }
+    if identity.timezone:
+        cursor.execute(
+            f"UPDATE res_partner SET tz = %(timezone)s WHERE {mine}",  # noqa: S608
+            values,
+        )
+    if identity.language:
+        cursor.execute(
+            f"UPDATE res_partner SET lang = %(language)s WHERE {mine}"  # noqa: S608
+            " AND EXISTS (SELECT FROM res_lang WHERE code = %(language)s AND active)",
+            values,
+        )
+        if not cursor.rowcount:
+            raise RefusedError(
+                f"The template has no language {identity.language}. Choose one that"
+                " it was built with.",
+                reason="language_missing",
+            )
+
+
+def _make_url_parameters(url: str) -> dict[str, str]:
+    return {
+        "web.base.url": url,
+        # Without it the next login of an administrator would overwrite the address.
+        "web.base.url.freeze": "True",
+    }
+
+
+def _make_parameters(url: str) -> dict[str, str]:
+    return {
+        **_make_url_parameters(url),
+        "report.url": REPORT_URL,
+        "database.uuid": str(uuid.uuid4()),
+        # Signs the sessions' tokens: a new one ends those of the template.
+        "database.secret": str(uuid.uuid4()),
+    }
+
+
+def _set_parameters(cursor: Cursor, parameters: dict[str, str]) -> None:
+    for key, value in parameters.items():
+        cursor.execute(
+            "INSERT INTO ir_config_parameter"
+            " (key, value, create_uid, write_uid, create_date, write_date)"
+            " VALUES (%s, %s, 1, 1, now() AT TIME ZONE 'utc', now() AT TIME ZONE 'utc')"
+            " ON CONFLICT (key) DO UPDATE"
+            " SET value = excluded.value, write_date = excluded.write_date",
+            (key, value),
+        )
+
+
+def _signal(cursor: Cursor) -> None:
+    for table in SIGNALS:
+        cursor.execute(
+            sql.SQL("INSERT INTO {} DEFAULT VALUES").format(sql.Identifier(table))
+        )

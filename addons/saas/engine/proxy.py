@@ -1,0 +1,361 @@
+"""What leads host names to tenants: the contract, and Traefik by its watched files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import json
+import logging
+import os
+import pathlib
+import re
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from . import names
+from .errors import RefusedError, RetryableError
+
+_logger = logging.getLogger(__name__)
+
+PROBE_TIMEOUT = 5
+"""Seconds to wait for the proxy itself."""
+
+LEFTOVER_AGE = 60
+"""Seconds after which a temporary file belongs to nobody any more."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Route:
+    """One tenant's way in; a proxy holds at most one for a uid.
+
+    :param hosts: host names, all of which lead to the tenant; the main one first
+    :param str http: where the tenant answers, e.g. ``http://172.30.0.17:8069``
+    :param str websocket: where it takes websockets; often the same
+    """
+
+    uid: str
+    hosts: tuple[str, ...]
+    http: str
+    websocket: str
+
+
+class Proxy(ABC):
+    """A proxy in front of tenants; calls are bounded, repeatable, and never wait."""
+
+    @abstractmethod
+    def check(self) -> str:
+        """Look whether routes can be changed; one line about it for people."""
+
+    @abstractmethod
+    def put_route(self, route: Route) -> None:
+        """Make or change the route of that uid; unchanged is left alone."""
+
+    @abstractmethod
+    def delete_route(self, uid: str) -> None:
+        """Remove the route of that uid; absent is success."""
+
+    @abstractmethod
+    def list_routes(self) -> dict[str, Route]:
+        """All tenants' routes by uid, orphans too."""
+
+
+class RouteFiles(Protocol):
+    """Where the proxy watches for files; a directory here or on another machine."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Lay a file whole or not at all; unchanged is left alone."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file; absent is success."""
+
+    def read_all(self) -> dict[str, bytes]:
+        """All files by name, also those of others; no temporary ones."""
+
+
+class DirectoryRouteFiles:
+    """Route files in a directory of this machine."""
+
+    def __init__(self, path: str | pathlib.Path) -> None:
+        self._path = pathlib.Path(path)
+
+    def write(self, name: str, content: bytes) -> None:
+        target = self._locate(name)
+        with self._translate_errors():
+            if target.is_file() and target.read_bytes() == content:
+                return
+            # The proxy passes over names with a dot in front; it sees whole files only.
+            descriptor, temporary = tempfile.mkstemp(
+                dir=self._path, prefix=f".{name}.", suffix=".tmp"
+            )
+            try:
+                with open(descriptor, "wb") as file:
+                    file.write(content)
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, target)
+                self._remove_leftovers(name)
+            except OSError:
+                pathlib.Path(temporary).unlink(missing_ok=True)
+                raise
+
+    def remove(self, name: str) -> None:
+        target = self._locate(name)
+        with self._translate_errors():
+            # A directory that is not there says nothing about the file.
+            if name in os.listdir(self._path):
+                target.unlink(missing_ok=True)
+            self._remove_leftovers(name)
+
+    def read_all(self) -> dict[str, bytes]:
+        found = {}
+        with self._translate_errors():
+            for path in self._path.iterdir():
+                # One that vanishes between listing and reading is simply not there.
+                with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                    if not path.name.startswith("."):
+                        found[path.name] = path.read_bytes()
+        return found
+
+    def _remove_leftovers(self, name: str) -> None:
+        """Remove what writers left that were killed; younger ones may still write."""
+        for path in self._path.glob(f".{name}.*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > LEFTOVER_AGE:
+                    path.unlink()
+
+    def _locate(self, name: str) -> pathlib.Path:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
+            raise ValueError(f"{name!r} is not a name for a route file")
+        return self._path / name
+
+    @contextlib.contextmanager
+    def _translate_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise RefusedError(
+                f"The directory for routes, {self._path}, does not exist. Mount the"
+                " directory that the proxy watches there.",
+                reason="directory_missing",
+            ) from error
+        except PermissionError as error:
+            raise RefusedError(
+                f"The directory for routes, {self._path}, may not be written. Give it"
+                " to the user of this process.",
+                reason="directory_closed",
+            ) from error
+        except OSError as error:
+            raise RetryableError(
+                f"The directory for routes, {self._path}, failed:"
+                f" {error.strerror or error}. It is tried again.",
+                reason="disk_full" if error.errno == errno.ENOSPC else "directory",
+            ) from error
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TraefikSettings:
+    """What is alike on all routes of one Traefik.
+
+    :param entry_points: names of Traefik's entry points; none means all default ones
+    :param bool tls: whether these speak TLS themselves
+    :param str certificate_resolver: Traefik's name for whoever gives certificates
+    :param int rate_average: requests a second that one client address may make
+    :param int rate_burst: requests that it may make at once on top
+    :param str probe_url: an address at which Traefik answers, for ``check``; may be
+        empty
+    """
+
+    entry_points: tuple[str, ...] = ()
+    tls: bool = False
+    certificate_resolver: str = ""
+    rate_average: int = 100
+    rate_burst: int = 400
+    probe_url: str = ""
+
+
+SECURITY_HEADERS = {
+    "contentTypeNosniff": True,
+    "customFrameOptionsValue": "SAMEORIGIN",
+    "referrerPolicy": "strict-origin-when-cross-origin",
+    # What Odoo uses itself (barcodes, calls, attendance) stays open to its own pages.
+    "permissionsPolicy": (
+        "camera=(self), microphone=(self), geolocation=(self),"
+        " display-capture=(self), usb=(self), serial=(self), midi=(),"
+        " browsing-topics=()"
+    ),
+    "customResponseHeaders": {"Server": ""},
+}
+
+HSTS_SECONDS = 365 * 24 * 3600
+
+# Closed in each way of writing that Odoo could take for the same path: any case,
+# doubled or encoded slashes, backslashes, a language in front.
+_SLASH = r"(?:/|\\|%2f|%5c)+"
+CLOSED_PATHS = (
+    rf"(?i)^{_SLASH}(?:[a-z]{{2,3}}(?:[_@-][a-z0-9]+)*{_SLASH})?"
+    rf"(?:web{_SLASH}database|queue_job)"
+)
+
+
+class TraefikProxy(Proxy):
+    """Traefik 3 by its watched directory: one file ``<uid>.yml`` for each tenant."""
+
+    def __init__(
+        self, files: RouteFiles, settings: TraefikSettings | None = None
+    ) -> None:
+        self._files = files
+        self._settings = settings or TraefikSettings()
+
+    def check(self) -> str:
+        self._files.write(_PROBE, b"")
+        self._files.remove(_PROBE)
+        count = len(self.list_routes())
+        if self._settings.probe_url:
+            _probe(self._settings.probe_url)
+        return f"Traefik by files, {count} routes"
+
+    def put_route(self, route: Route) -> None:
+        content = json.dumps(make_configuration(route, self._settings), indent=1)
+        self._files.write(_file_name(route.uid), content.encode())
+
+    def delete_route(self, uid: str) -> None:
+        self._files.remove(_file_name(uid))
+
+    def list_routes(self) -> dict[str, Route]:
+        routes = {}
+        for name, content in self._files.read_all().items():
+            match = _FILE_NAME.fullmatch(name)
+            if match:
+                routes[match["uid"]] = _read_route(match["uid"], content)
+        return routes
+
+
+# Without an ending that Traefik would read.
+_PROBE = "saas-probe"
+_FILE_NAME = re.compile(r"(?P<uid>t[0-9a-f]{12})\.yml")
+_TARGET = re.compile(r"http://[a-z0-9.-]+(?::[0-9]{1,5})?")
+_HOST = re.compile(r"Host\(`([a-z0-9.-]+)`\)")
+
+
+def make_configuration(route: Route, settings: TraefikSettings) -> dict[str, Any]:
+    """Traefik's dynamic configuration for one route.
+
+    :raise InvalidName: a host name that could not stand in a rule
+    :raise ValueError: a target that is not a plain address
+    """
+    uid = route.uid
+    rule = _make_rule(route.hosts)
+    middlewares = [f"{uid}-rate", f"{uid}-headers", f"{uid}-compress"]
+    routers = {uid: _make_router(rule, uid, middlewares, settings)}
+    services = {uid: _make_service(route.http)}
+    if route.websocket != route.http:
+        routers[f"{uid}-websocket"] = _make_router(
+            f"{rule} && PathPrefix(`/websocket`)",
+            f"{uid}-websocket",
+            middlewares,
+            settings,
+        )
+        services[f"{uid}-websocket"] = _make_service(route.websocket)
+    return {
+        "http": {
+            "routers": routers,
+            "services": services,
+            "middlewares": _make_middlewares(uid, settings),
+        }
+    }
+
+
+def _make_rule(hosts: tuple[str, ...]) -> str:
+    if not hosts:
+        raise ValueError("a route needs a host name")
+    rule = " || ".join(f"Host(`{names.check_host(host)}`)" for host in hosts)
+    return f"({rule}) && !PathRegexp(`{CLOSED_PATHS}`)"
+
+
+def _make_router(
+    rule: str, service: str, middlewares: list[str], settings: TraefikSettings
+) -> dict[str, Any]:
+    router: dict[str, Any] = {
+        "rule": rule,
+        "service": service,
+        "middlewares": middlewares,
+    }
+    if settings.entry_points:
+        router["entryPoints"] = list(settings.entry_points)
+    if settings.tls:
+        resolver = settings.certificate_resolver
+        router["tls"] = {"certResolver": resolver} if resolver else {}
+    return router
+
+
+def _make_service(target: str) -> dict[str, Any]:
+    if not _TARGET.fullmatch(target):
+        raise ValueError(f"{target!r} is not an address like http://172.28.0.16:8069")
+    return {"loadBalancer": {"servers": [{"url": target}]}}
+
+
+def _make_middlewares(uid: str, settings: TraefikSettings) -> dict[str, Any]:
+    headers = dict(SECURITY_HEADERS)
+    if settings.tls:
+        headers["stsSeconds"] = HSTS_SECONDS
+    return {
+        f"{uid}-rate": {
+            "rateLimit": {
+                "average": settings.rate_average,
+                "burst": settings.rate_burst,
+            }
+        },
+        f"{uid}-headers": {"headers": headers},
+        f"{uid}-compress": {
+            "compress": {"excludedContentTypes": ["text/event-stream"]}
+        },
+    }
+
+
+def _file_name(uid: str) -> str:
+    name = f"{uid}.yml"
+    if not _FILE_NAME.fullmatch(name):
+        raise ValueError(f"{uid!r} is not the id of a tenant")
+    return name
+
+
+def _read_route(uid: str, content: bytes) -> Route:
+    """The route in one of our files; a damaged one is a route that leads nowhere."""
+    try:
+        http = json.loads(content)["http"]
+        targets = {
+            name: service["loadBalancer"]["servers"][0]["url"]
+            for name, service in http["services"].items()
+        }
+        return Route(
+            uid=uid,
+            hosts=tuple(_HOST.findall(http["routers"][uid]["rule"])),
+            http=targets[uid],
+            websocket=targets.get(f"{uid}-websocket", targets[uid]),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):
+        _logger.warning("the route file of %s is damaged", uid)
+        return Route(uid=uid, hosts=(), http="", websocket="")
+
+
+def _probe(url: str) -> None:
+    """Look whether anything answers there at all; a 404 is an answer."""
+    if not url.startswith(("http://", "https://")):
+        raise RefusedError(
+            f"{url} is not an address to look for Traefik.", reason="bad_url"
+        )
+    try:
+        urllib.request.urlopen(url, timeout=PROBE_TIMEOUT).close()  # noqa: S310
+    except urllib.error.HTTPError as error:
+        error.close()
+    except OSError as error:
+        raise RetryableError(
+            f"Routes can be written, but Traefik does not answer at {url}."
+            " Look whether it runs.",
+            reason="unreachable",
+        ) from error

@@ -1,0 +1,387 @@
+import logging
+import os
+import random
+import signal
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.http import request
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from ..const import (
+    KINDS,
+    MAX_ATTEMPTS,
+    MAX_BACKOFF,
+    OPERATION_STATES,
+    TRANSITIONS,
+    TROUBLED,
+    UNFINISHED,
+)
+from ..engine.errors import EngineError, RefusedError
+
+_logger = logging.getLogger(__name__)
+
+LOCK_CLASS = 0x5AA5  # first half of the advisory locks of operations
+SUBJECTS = {"saas.tenant": "tenant_id", "saas.template": "template_id"}
+API_PATHS = ("/xmlrpc/", "/jsonrpc", "/json/")
+ORIGINS = {
+    "user": "User",
+    "portal": "Portal",
+    "api": "API",
+    "schedule": "Schedule",
+    "webhook": "Webhook",
+}
+
+
+class SaasOperation(models.Model):
+    """One intent on a tenant or template. Never deleted: it is the audit, too."""
+
+    _name = "saas.operation"
+    _description = "Operation"
+    _order = "id desc"
+
+    tenant_id = fields.Many2one(
+        "saas.tenant", string="Tenant", ondelete="restrict", readonly=True, index=True
+    )
+    template_id = fields.Many2one(
+        "saas.template", string="Template", ondelete="restrict", readonly=True
+    )
+    company_id = fields.Many2one(related="tenant_id.company_id", store=True)
+    kind = fields.Selection(
+        selection=[(kind, spec.label) for kind, spec in KINDS.items()],
+        required=True,
+        readonly=True,
+    )
+    exclusive = fields.Boolean(readonly=True)
+    state = fields.Selection(
+        selection=list(OPERATION_STATES.items()),
+        default="pending",
+        required=True,
+        readonly=True,
+        index=True,
+    )
+    step_ids = fields.One2many("saas.operation.step", "operation_id", string="Steps")
+    message = fields.Char(readonly=True, help="What happened, and what to do next.")
+    reason = fields.Char(readonly=True, help="The same for programs, one word.")
+    origin = fields.Selection(
+        selection=list(ORIGINS.items()), default="user", required=True, readonly=True
+    )
+    user_id = fields.Many2one(
+        "res.users",
+        string="Asked By",
+        default=lambda self: self.env.user,
+        readonly=True,
+    )
+    attempts = fields.Integer(readonly=True, help="Tries that failed.")
+    date_next = fields.Datetime(readonly=True, default=fields.Datetime.now)
+    date_start = fields.Datetime(readonly=True)
+    date_done = fields.Datetime(readonly=True)
+    duration = fields.Float(string="Seconds", readonly=True, digits=(12, 3))
+
+    _running_unique = models.UniqueIndex(
+        "(tenant_id) WHERE state = 'running' AND exclusive",
+        "Another operation of that tenant runs.",
+    )
+    _asked_unique = models.UniqueIndex(
+        "(tenant_id, kind) WHERE state IN ('pending', 'running') AND exclusive",
+        "The same operation of that tenant was asked for at this very moment.",
+    )
+    _built_unique = models.UniqueIndex(
+        "(template_id, kind) WHERE state IN ('pending', 'running') AND exclusive",
+        "The same operation of that template was asked for at this very moment.",
+    )
+    _due_index = models.Index("(date_next) WHERE state IN ('pending', 'running')")
+
+    @api.depends("kind", "tenant_id.name", "template_id.name")
+    def _compute_display_name(self):
+        for operation in self:
+            subject = operation.tenant_id.name or operation.template_id.name or ""
+            operation.display_name = f"{KINDS[operation.kind].label} {subject}"
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_never(self):
+        raise UserError(self.env._("Operations are the audit; they are never deleted."))
+
+    # === ASKING === #
+
+    @api.model
+    def _record(self, kind, subjects):
+        """Record that kind of operation for each, and have the worker run them.
+
+        Asking for an exclusive kind that is under way returns the one under way.
+
+        :param subjects: tenants or templates
+        """
+        operations = self.sudo().browse()
+        for subject in subjects:
+            operations |= self.sudo()._find_unfinished(
+                subject, kind
+            ) or self.sudo()._create_for(subject, kind)
+        return operations.sudo(self.env.su)
+
+    @api.model
+    def _find_unfinished(self, subject, kind):
+        if not KINDS[kind].exclusive:
+            return self.browse()
+        return self.search(
+            Domain(SUBJECTS[subject._name], "=", subject.id)
+            & Domain("kind", "=", kind)
+            & Domain("state", "in", UNFINISHED),
+            limit=1,
+        )
+
+    @api.model
+    def _create_for(self, subject, kind):
+        spec = KINDS[kind]
+        operation = self.create(
+            {
+                SUBJECTS[subject._name]: subject.id,
+                "kind": kind,
+                "exclusive": spec.exclusive,
+                "origin": self._get_origin(),
+                "step_ids": [
+                    fields.Command.create({"name": name, "sequence": index})
+                    for index, name in enumerate(spec.steps)
+                ],
+            }
+        )
+        if spec.exclusive and operation.tenant_id:
+            operation.tenant_id.last_operation_id = operation
+        if spec.steps:
+            operation._enqueue()
+        else:
+            operation._finish("done")
+        return operation
+
+    @api.model
+    def _get_origin(self):
+        """Return who asks, by the way the call came in."""
+        if not request:
+            return "schedule"
+        return "api" if request.httprequest.path.startswith(API_PATHS) else "user"
+
+    def _enqueue(self):
+        for operation in self:
+            operation.with_delay(
+                identity_key=f"saas.operation:{operation.id}",
+                max_retries=0,
+                description=operation.display_name,
+            )._run()
+
+    def action_retry(self):
+        """Ask again for what failed or was refused."""
+        operations = self.browse()
+        for operation in self.filtered(lambda o: o.state in TROUBLED):
+            subject = operation._get_subject()
+            subject.check_access("write")
+            if operation.kind in TRANSITIONS and operation != subject.last_operation_id:
+                raise UserError(
+                    self.env._(
+                        "Something else was asked of %s since then; ask for what you "
+                        "want now.",
+                        subject.name,
+                    )
+                )
+            operations |= self._record(operation.kind, subject)
+        return operations
+
+    # === RUNNING === #
+
+    def _run(self):
+        """Run the steps that are not done; called by the job queue, again and again."""
+        self.ensure_one()
+        operation = self.sudo()
+        with operation._lock() as locked:
+            if not locked or operation.state not in UNFINISHED:
+                return
+            if operation._find_earlier():
+                return  # the earlier one starts this one when it has finished
+            for step in operation.step_ids:
+                if step.state != "done":
+                    operation._run_step(step)
+                if operation.state not in UNFINISHED:
+                    return
+
+    @contextmanager
+    def _lock(self):
+        """Hold this operation for one process, over commits, until that process ends.
+
+        A session's advisory lock outlives commits, and dies with its connection: no
+        killed worker leaves one behind.
+        """
+        key = (LOCK_CLASS, self.id)
+        self.env.cr.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        [locked] = self.env.cr.fetchone()
+        try:
+            if locked:
+                self.invalidate_recordset()
+            yield locked
+        except BaseException:
+            self.env.cr.rollback()  # so that the lock can be given back
+            raise
+        finally:
+            if locked:
+                self.env.cr.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+    def _find_earlier(self):
+        """Return the unfinished operations that this one has to wait for."""
+        if not self.exclusive or not self.tenant_id:
+            return self.browse()
+        return self.search(
+            Domain("tenant_id", "=", self.tenant_id.id)
+            & Domain("exclusive", "=", True)
+            & Domain("state", "in", UNFINISHED)
+            & Domain("id", "<", self.id),
+            limit=1,
+        )
+
+    def _run_step(self, step):
+        """Run one step and record what came of it, each in a transaction of its own.
+
+        The only place in the project that commits: whatever kills the process, a
+        recorded step was done, and one that was not recorded is looked at again.
+
+        :raise RetryableJobError: the step asks to be tried again later
+        """
+        # pylint: disable=invalid-commit
+        now = fields.Datetime.now()
+        self.write({"state": "running", "date_start": self.date_start or now})
+        step.write({"state": "running", "date_start": now})
+        self.env.cr.commit()
+        started = time.monotonic()
+        try:
+            getattr(self._get_subject(), f"_step_{step.name}")()
+        except EngineError as error:
+            self.env.cr.rollback()
+            seconds = self._record_error(step, error)
+            self.env.cr.commit()
+            if seconds is None:
+                return
+            raise RetryableJobError(
+                error.message, seconds=seconds, ignore_retry=True
+            ) from error
+        self._pass_fail_point(step, "before")
+        self._record_done(step, time.monotonic() - started)
+        self.env.cr.commit()
+        self._pass_fail_point(step, "after")
+
+    def _get_subject(self):
+        return self.tenant_id or self.template_id
+
+    def _pass_fail_point(self, step, moment):
+        """Die here where a test asks for it; each fail point works once.
+
+        A test names a directory in ``SAAS_FAIL_POINTS`` and puts an empty file there,
+        named ``<uid>.<kind>.<step>.<before|after>`` (before or after it is recorded).
+        """
+        directory = os.environ.get("SAAS_FAIL_POINTS")
+        if not directory:
+            return
+        uid = self._get_subject().uid
+        point = Path(directory, f"{uid}.{self.kind}.{step.name}.{moment}")
+        if point.exists():
+            point.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    # === OUTCOMES === #
+
+    def _record_done(self, step, elapsed):
+        step.write({"state": "done", "duration": elapsed, "message": False})
+        _logger.info(
+            "operation %s of %s: step %s done in %.3f s",
+            self.kind,
+            self._get_subject().uid,
+            step.name,
+            elapsed,
+        )
+        if step == self.step_ids[-1]:
+            self._finish("done")
+
+    def _record_error(self, step, error):
+        """Record why a step did not succeed.
+
+        :return: seconds until the next try, None when there is none
+        """
+        if isinstance(error, RefusedError):
+            step.write({"state": "refused", "message": error.message})
+            self._finish("refused", error)
+            return None
+        attempts = self.attempts if error.waiting else self.attempts + 1
+        if attempts >= MAX_ATTEMPTS and not KINDS[self.kind].persistent:
+            self.attempts = attempts
+            step.write({"state": "failed", "message": error.message})
+            self._finish("failed", error)
+            return None
+        seconds = error.seconds or self._get_backoff(attempts)
+        step.write({"state": "pending", "message": error.message})
+        self.write(
+            {
+                "attempts": attempts,
+                "message": error.message,
+                "reason": error.reason,
+                "date_next": fields.Datetime.now() + timedelta(seconds=seconds),
+            }
+        )
+        return seconds
+
+    def _on_job_failure(self, exc_name, exc_message, **_kwargs):
+        """Called by the job queue after an error that nobody foresaw."""
+        for operation in self.sudo().filtered(lambda o: o.state in UNFINISHED):
+            message = self.env._(
+                "An unexpected error stopped it: %(error)s. The job queue has the "
+                "details.",
+                error=exc_message or exc_name,
+            )
+            operation._finish("failed", EngineError(message, reason="unexpected"))
+
+    @api.model
+    def _get_backoff(self, attempts):
+        """Return the seconds to wait: doubling, capped, with jitter."""
+        ceiling = min(MAX_BACKOFF, 2**attempts)
+        return ceiling * random.uniform(0.5, 1)  # noqa: S311 (no secret)
+
+    def _finish(self, state, error=None):
+        now = fields.Datetime.now()
+        self.write(
+            {
+                "state": state,
+                "message": error.message if error else False,
+                "reason": error.reason if error else False,
+                "date_done": now,
+                "duration": sum(self.step_ids.mapped("duration")),
+            }
+        )
+        if error:
+            _logger.warning(
+                "operation %s of %s %s: %s",
+                self.kind,
+                self._get_subject().uid,
+                state,
+                error.reason,
+            )
+            self._clean_up()
+        self._find_next()._enqueue()
+
+    def _clean_up(self):
+        """Leave nothing behind of a tenant that never ran."""
+        if self.kind == "provision" and not self.tenant_id.provisioned_on:
+            undo = self._create_for(self.tenant_id, "undo")
+            # What people should see is why it failed, not that it was cleaned up.
+            self.tenant_id.last_operation_id = self
+            undo.message = self.message
+
+    def _find_next(self):
+        if not self.tenant_id:
+            return self.browse()
+        return self.search(
+            Domain("tenant_id", "=", self.tenant_id.id)
+            & Domain("state", "=", "pending"),
+            order="id",
+            limit=1,
+        )

@@ -1,0 +1,95 @@
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+MEGABYTE = 1024 * 1024
+
+
+def split_modules(text):
+    """Return the sorted names in a list by commas, without doubles."""
+    names = {name.strip() for name in text.split(",")}
+    return sorted(names - {""}) or ["base"]
+
+
+class SaasPlan(models.Model):
+    _name = "saas.plan"
+    _description = "Plan"
+    _order = "sequence, name"
+
+    name = fields.Char(required=True, translate=True)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", help="Empty: for all companies.")
+    description = fields.Text(translate=True)
+    image_id = fields.Many2one(
+        "saas.image",
+        string="Image",
+        required=True,
+        ondelete="restrict",
+        default=lambda self: self.env["saas.image"].search([], limit=1),
+    )
+    modules = fields.Char(
+        default="base",
+        required=True,
+        help="Technical names of the modules that tenants start with, separated by "
+        "commas, e.g. website,sale_management.",
+    )
+    memory = fields.Integer(
+        string="Memory (MB)",
+        default=512,
+        required=True,
+        help="Memory of the container.",
+    )
+    cpus = fields.Float(string="CPU Cores", default=1.0, required=True)
+    processes = fields.Integer(
+        default=200, required=True, help="Processes and threads in the container."
+    )
+    connections = fields.Integer(
+        string="Database Connections", default=16, required=True
+    )
+    grace_days = fields.Integer(
+        string="Grace (days)",
+        default=30,
+        required=True,
+        help="How long a deleted tenant can still be taken back.",
+    )
+    tenant_ids = fields.One2many("saas.tenant", "plan_id", string="Tenants")
+    tenant_count = fields.Integer(compute="_compute_tenant_count")
+
+    _limits_positive = models.Constraint(
+        "CHECK(memory >= 256 AND cpus > 0 AND processes >= 50 AND connections >= 4"
+        " AND grace_days >= 0)",
+        "A plan needs at least 256 MB of memory, some CPU, 50 processes, 4 database "
+        "connections, and a grace of 0 days or more.",
+    )
+
+    @api.depends("tenant_ids")
+    def _compute_tenant_count(self):
+        for plan in self:
+            plan.tenant_count = len(plan.tenant_ids)
+
+    @api.constrains("modules")
+    def _check_modules(self):
+        for plan in self:
+            for module in plan._get_modules():
+                if not module.replace("_", "").isalnum() or not module.isascii():
+                    raise ValidationError(
+                        self.env._(
+                            "“%s” cannot be the technical name of a module.", module
+                        )
+                    )
+
+    def _get_modules(self):
+        """Return the sorted names of the modules, without doubles."""
+        self.ensure_one()
+        return split_modules(self.modules)
+
+    def action_view_tenants(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "saas.saas_tenant_action"
+        )
+        return {
+            **action,
+            "domain": [("plan_id", "=", self.id)],
+            "context": {"default_plan_id": self.id},
+        }

@@ -1,0 +1,113 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ..engine.errors import EngineError, RefusedError
+
+
+class SaasServer(models.Model):
+    _name = "saas.server"
+    _inherit = ["saas.sealed.mixin", "saas.checked.mixin"]
+    _description = "Server"
+    _order = "sequence, name"
+
+    name = fields.Char(required=True)
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", help="Empty: for all companies.")
+    driver = fields.Selection(selection=[], required=True)
+    proxy_id = fields.Many2one(
+        "saas.proxy", string="Proxy", required=True, ondelete="restrict"
+    )
+    database_server_id = fields.Many2one(
+        "saas.database.server",
+        string="Database Server",
+        required=True,
+        ondelete="restrict",
+        domain="[('owner_tenant_id', '=', False)]",
+    )
+    toolbox_image = fields.Char(
+        required=True,
+        default="saas-toolbox",
+        help="Image of the tasks that run beside tenants.",
+    )
+    max_tenants = fields.Integer(
+        string="Room",
+        required=True,
+        default=900,
+        help="Tenants that it takes; a bridge network carries 1,023 ports.",
+    )
+    draining = fields.Boolean(help="Keeps its tenants and takes no new ones.")
+    last_event = fields.Float(
+        readonly=True, copy=False, help="Up to when its events were read (seconds)."
+    )
+    tenant_ids = fields.One2many("saas.tenant", "server_id", string="Tenants")
+    tenant_count = fields.Integer(compute="_compute_tenant_count")
+    orphans = fields.Text(
+        readonly=True,
+        copy=False,
+        help="What carries our mark on the server but belongs to no tenant. It is "
+        "reported, never removed by itself.",
+    )
+
+    _max_tenants_positive = models.Constraint(
+        "CHECK(max_tenants > 0)", "A server needs room for at least one tenant."
+    )
+
+    @api.depends("tenant_ids")
+    def _compute_tenant_count(self):
+        for server in self:
+            server.tenant_count = len(server.tenant_ids)
+
+    def _get_driver(self):
+        """Return the live ``Driver``: the one seam between Odoo and the servers.
+
+        Provider addons override it: a guard on ``driver``, else ``super()``.
+        """
+        raise NotImplementedError(self.driver)
+
+    def _check_connection(self):
+        return self._get_driver().check()
+
+    @api.model
+    def _place(self, plan, company):
+        """Return the server with most room that may take a tenant.
+
+        :raise RefusedError: ``no_room``
+        """
+        servers = self.search(
+            Domain("draining", "=", False)
+            & Domain("check_state", "!=", "failed")
+            & Domain("company_id", "in", (False, company.id))
+        )
+        free = {server: server.max_tenants - server.tenant_count for server in servers}
+        best = max(servers, key=lambda server: free[server], default=None)
+        if best is None or free[best] <= 0:
+            raise RefusedError(
+                self.env._(
+                    "No server has room for a tenant of the plan %s. Add a server, or "
+                    "raise the room of one.",
+                    plan.name,
+                ),
+                reason="no_room",
+            )
+        return best
+
+    def _get_free_slots(self):
+        """Yield the slots that no tenant is seen to have, lowest first."""
+        self.ensure_one()
+        placed = self.env["saas.tenant"].search([("server_id", "=", self.id)])
+        taken = set(placed.mapped("slot"))
+        return (slot for slot in range(self.max_tenants) if slot not in taken)
+
+    def action_prepare(self):
+        """Make what tenants share on the server; the worker does it."""
+        self._delay_check("_prepare")
+
+    def _prepare(self):
+        self.ensure_one()
+        try:
+            self._get_driver().prepare()
+        except EngineError as error:
+            self._write_check("failed", error.message)
+        else:
+            self._check()

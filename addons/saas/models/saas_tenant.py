@@ -1,0 +1,293 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+
+from ..const import (
+    OBSERVED,
+    STATES_BY_URGENCY,
+    TENANT_STATES,
+    TROUBLED,
+    UNFINISHED,
+    WANTED,
+    compute_state,
+)
+from ..engine import names, sealing
+
+# Written by operations and actions only, so that no import or RPC call can make the
+# master believe what is not.
+PROTECTED = {
+    "uid",
+    "wanted",
+    "observed",
+    "observed_message",
+    "provisioned_on",
+    "erased_on",
+    "erase_on",
+    "slot",
+    "data_key_sealed",
+    "last_operation_id",
+}
+
+
+class SaasTenant(models.Model):
+    _name = "saas.tenant"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _description = "Tenant"
+    _order = "id desc"
+
+    name = fields.Char(
+        string="Subdomain",
+        required=True,
+        tracking=True,
+        copy=False,
+        help="First part of the address, e.g. alfa.",
+    )
+    uid = fields.Char(
+        string="UID",
+        required=True,
+        readonly=True,
+        copy=False,
+        default=lambda self: names.new_uid(),
+        help="Never changes: name of its database, role and containers.",
+    )
+    partner_id = fields.Many2one(
+        "res.partner", string="Customer", required=True, tracking=True, index=True
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, default=lambda self: self.env.company
+    )
+    plan_id = fields.Many2one(
+        "saas.plan", string="Plan", required=True, tracking=True, ondelete="restrict"
+    )
+    image_id = fields.Many2one(
+        "saas.image",
+        string="Image",
+        compute="_compute_image_id",
+        store=True,
+        readonly=False,
+        ondelete="restrict",
+    )
+    lang = fields.Char(
+        string="Language", compute="_compute_lang", store=True, readonly=False
+    )
+    server_id = fields.Many2one(
+        "saas.server",
+        string="Server",
+        copy=False,
+        ondelete="restrict",
+        help="Empty: chosen when it is provisioned.",
+    )
+    database_server_id = fields.Many2one(
+        "saas.database.server",
+        string="Database Server",
+        copy=False,
+        ondelete="restrict",
+        help="Empty: the server's.",
+    )
+    template_id = fields.Many2one(
+        "saas.template", string="Template", copy=False, readonly=True
+    )
+    slot = fields.Integer(copy=False, readonly=True, default=-1)
+    domain_ids = fields.One2many("saas.domain", "tenant_id", string="Domains")
+    hold_ids = fields.One2many("saas.hold", "tenant_id", string="Holds")
+    operation_ids = fields.One2many("saas.operation", "tenant_id", string="Operations")
+    last_operation_id = fields.Many2one("saas.operation", copy=False, readonly=True)
+    wanted = fields.Selection(
+        selection=list(WANTED.items()),
+        default="nothing",
+        required=True,
+        readonly=True,
+        copy=False,
+    )
+    observed = fields.Selection(
+        selection=list(OBSERVED.items()),
+        default="unknown",
+        required=True,
+        readonly=True,
+        copy=False,
+    )
+    observed_message = fields.Char(readonly=True, copy=False)
+    provisioned_on = fields.Datetime(readonly=True, copy=False)
+    erase_on = fields.Datetime(
+        readonly=True, copy=False, help="Until then it can be taken back."
+    )
+    erased_on = fields.Datetime(readonly=True, copy=False)
+    data_key_sealed = fields.Char(groups="base.group_system", copy=False)
+    support_access = fields.Boolean(
+        default=True,
+        tracking=True,
+        help="The customer lets our staff log in to this tenant.",
+    )
+    state = fields.Selection(
+        selection=list(TENANT_STATES.items()),
+        compute="_compute_state",
+        store=True,
+        index=True,
+        tracking=True,
+        group_expand="_group_expand_state",
+    )
+    state_message = fields.Char(compute="_compute_state_message", compute_sudo=True)
+    troubled = fields.Boolean(
+        compute="_compute_state",
+        store=True,
+        help="Its last operation failed, or it should run and does not.",
+    )
+    url = fields.Char(string="Address", compute="_compute_url")
+
+    _uid_unique = models.Constraint("UNIQUE(uid)", "A tenant's uid is unique.")
+    _slot_unique = models.UniqueIndex(
+        "(server_id, slot) WHERE slot >= 0", "That slot of the server is taken."
+    )
+    _erase_index = models.Index("(erase_on) WHERE erased_on IS NULL")
+
+    @api.depends("plan_id")
+    def _compute_image_id(self):
+        for tenant in self:
+            tenant.image_id = tenant.image_id or tenant.plan_id.image_id
+
+    @api.depends("partner_id")
+    def _compute_lang(self):
+        for tenant in self:
+            tenant.lang = tenant.lang or tenant.partner_id.lang or "en_US"
+
+    @api.depends(
+        "wanted",
+        "observed",
+        "hold_ids.active",
+        "provisioned_on",
+        "erased_on",
+        "last_operation_id.state",
+    )
+    def _compute_state(self):
+        for tenant in self:
+            last = tenant.last_operation_id.state
+            tenant.state = compute_state(
+                {
+                    "wanted": tenant.wanted,
+                    "observed": tenant.observed,
+                    "held": bool(tenant.hold_ids),
+                    "provisioned": bool(tenant.provisioned_on),
+                    "erased": bool(tenant.erased_on),
+                    "troubled": last in TROUBLED,
+                }
+            )
+            down = tenant.wanted == "running" and tenant.state == "stopped"
+            tenant.troubled = last in TROUBLED or (down and last not in UNFINISHED)
+
+    @api.depends("state", "last_operation_id.message", "hold_ids", "observed_message")
+    def _compute_state_message(self):
+        for tenant in self:
+            operation = tenant.last_operation_id
+            if operation.state in (*TROUBLED, *UNFINISHED) and operation.message:
+                tenant.state_message = operation.message
+            elif tenant.state == "suspended":
+                tenant.state_message = ", ".join(tenant.hold_ids.mapped("reason"))
+            elif tenant.state == "stopped" and tenant.wanted == "running":
+                tenant.state_message = tenant.observed_message or self.env._(
+                    "It should run and does not; it is being started again."
+                )
+            elif tenant.state == "deleting" and tenant.erase_on:
+                tenant.state_message = self.env._(
+                    "It can be taken back until %s.",
+                    fields.Date.to_string(tenant.erase_on),
+                )
+            else:
+                tenant.state_message = False
+
+    @api.depends("domain_ids.name", "server_id.proxy_id")
+    def _compute_url(self):
+        proxies = self.env["saas.proxy"].sudo()
+        for tenant in self:
+            proxy = tenant.server_id.sudo().proxy_id or proxies.search([], limit=1)
+            host = tenant._get_host()
+            tenant.url = proxy._get_public_url(host) if proxy and host else False
+
+    @api.constrains("name")
+    def _check_name(self):
+        for tenant in self:
+            try:
+                names.check_subdomain(tenant.name)
+            except names.InvalidName as error:
+                raise ValidationError(str(error)) from error
+
+    # === CRUD === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._refuse_protected(vals)
+            vals["data_key_sealed"] = self.env["saas.sealed.mixin"]._seal(
+                sealing.new_data_key()
+            )
+        tenants = super().create(vals_list)
+        for tenant in tenants:
+            tenant.sudo().domain_ids = [
+                fields.Command.create({"name": tenant._make_host()})
+            ]
+        return tenants
+
+    def write(self, vals):
+        self._refuse_protected(vals)
+        if "name" in vals and any(tenant.name != vals["name"] for tenant in self):
+            raise UserError(
+                self.env._("A tenant's subdomain cannot be changed by editing it.")
+            )
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_what_left_nothing(self):
+        if self.filtered(lambda tenant: tenant.state != "draft"):
+            raise UserError(
+                self.env._(
+                    "A tenant is removed by its action Delete, which also removes its "
+                    "container and its database."
+                )
+            )
+
+    def unlink(self):
+        # Names of erased tenants stay in quarantine; those of drafts are free again.
+        self.sudo().domain_ids.filtered(lambda d: not d.released_on).unlink()
+        return super().unlink()
+
+    def _refuse_protected(self, vals):
+        protected = PROTECTED & vals.keys()
+        if protected and not self.env.su:
+            raise UserError(
+                self.env._(
+                    "These fields cannot be written from outside: %s",
+                    ", ".join(sorted(protected)),
+                )
+            )
+
+    @api.model
+    def _group_expand_state(self, states, _domain):
+        """Show those columns first that somebody has to look at."""
+        return [state for state in STATES_BY_URGENCY if state in states]
+
+    # === BUSINESS METHODS === #
+
+    def _get_host(self):
+        """Return the main host name, empty where it has none any more."""
+        self.ensure_one()
+        return self.sudo().domain_ids.filtered(lambda d: not d.released_on)[:1].name
+
+    def _make_host(self):
+        parameters = self.env["ir.config_parameter"].sudo()
+        domain = parameters.get_param("saas.tenant_domain", "odoo.localhost")
+        return f"{self.name}.{domain}"
+
+    def _derive_secret(self, purpose):
+        """Return this tenant's secret for a purpose; works in the worker alone."""
+        self.ensure_one()
+        sealed = self.sudo().data_key_sealed
+        data_key = self.env["saas.sealed.mixin"]._unseal(sealed)
+        return sealing.derive(data_key, purpose)
+
+    def _write_observation(self, observation):
+        """Store what was seen, where it differs from what was known."""
+        self.ensure_one()
+        vals = {
+            "observed": str(observation.phase),
+            "observed_message": observation.message or False,
+        }
+        if any(self[name] != value for name, value in vals.items()):
+            self.sudo().write(vals)

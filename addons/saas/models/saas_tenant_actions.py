@@ -1,0 +1,162 @@
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ..const import KINDS, TENANT_STATES, TRANSITIONS
+from ..engine import login_token
+from ..engine.errors import RefusedError
+from .saas_sealed_mixin import WEB_KEYS
+
+
+class SaasTenant(models.Model):
+    """What people, pages and programs may ask for; each only records an operation."""
+
+    _inherit = "saas.tenant"
+
+    def action_provision(self):
+        return self._request("provision", {"wanted": "running"})
+
+    def action_start(self):
+        return self._request("start", {"wanted": "running"})
+
+    def action_stop(self):
+        return self._request("stop", {"wanted": "stopped"})
+
+    def action_restart(self):
+        return self._request("restart", {"wanted": "running"})
+
+    def action_sleep(self):
+        return self._request("sleep", {"wanted": "sleeping"})
+
+    def action_wake(self):
+        return self._request("wake", {"wanted": "running"})
+
+    def action_suspend(self, reason=None):
+        """Hold the tenants: they do not run until staff resume them."""
+        self._check_request("suspend")
+        reason = reason or self.env._("Suspended by %s", self.env.user.name)
+        for tenant in self:
+            held = tenant.sudo().hold_ids.filtered(lambda h: h.kind == "staff")
+            if held:
+                held.reason = reason
+            else:
+                tenant.sudo().hold_ids = [
+                    fields.Command.create({"kind": "staff", "reason": reason})
+                ]
+        return self._submit("suspend")
+
+    def action_resume(self):
+        """Lift the staff's holds, and take back a tenant that waits for erasure."""
+        self._check_request("resume")
+        holds = self.sudo().hold_ids
+        others = holds.filtered(lambda h: h.kind != "staff")
+        if others:
+            raise UserError(
+                self.env._(
+                    "%(tenant)s has holds that staff cannot lift: %(reasons)s.",
+                    tenant=others[0].tenant_id.name,
+                    reasons=", ".join(others.mapped("reason")),
+                )
+            )
+        holds._lift()
+        return self._submit("resume", {"wanted": "running", "erase_on": False})
+
+    def action_delete(self, erase_now=False):
+        """Delete after the plan's grace, or at once and for good.
+
+        :param bool erase_now: no grace: container, database, role, files and key go now
+        """
+        if not self.env.user.has_group("saas.group_manager"):
+            raise AccessError(self.env._("Only SaaS managers may delete tenants."))
+        graced = self.filtered("provisioned_on") if not erase_now else self.browse()
+        operations = (self - graced)._request("erase", {"wanted": "deleted"})
+        graced._check_request("delete")
+        for tenant in graced:
+            grace = timedelta(days=tenant.plan_id.grace_days)
+            erase_on = tenant.erase_on or fields.Datetime.now() + grace
+            operations |= tenant._submit(
+                "delete", {"wanted": "deleted", "erase_on": erase_on}
+            )
+        return operations
+
+    def get_login_url(self):
+        """Return an address that logs in to the tenant as its administrator.
+
+        It works once, within 60 seconds. Every call is recorded as an operation.
+        """
+        self.ensure_one()
+        self._check_login()
+        if self.state not in ("running", "sleeping"):
+            raise UserError(
+                self.env._(
+                    "%(name)s is %(state)s; one can log in only while it runs.",
+                    name=self.name,
+                    state=TENANT_STATES[self.state].lower(),
+                )
+            )
+        self.env["saas.operation"]._record("login", self)
+        key = self.env["saas.sealed.mixin"]._read_key(WEB_KEYS / "login_key")
+        try:
+            token = login_token.make_token(key, self.uid)
+        except RefusedError as error:
+            raise UserError(error.message) from error
+        return f"{self.url}/saas/login?token={token}"
+
+    def action_login(self):
+        """Open the tenant in a new tab, logged in."""
+        return {
+            "type": "ir.actions.act_url",
+            "url": self.get_login_url(),
+            "target": "new",
+        }
+
+    def _check_login(self):
+        self.check_access("read")
+        user = self.env.user
+        customer = self.partner_id.sudo().commercial_partner_id
+        if user.partner_id.commercial_partner_id == customer:
+            return
+        if not user.has_group("saas.group_operator"):
+            raise AccessError(
+                self.env._("Only its customer and SaaS operators may log in there.")
+            )
+        parameters = self.env["ir.config_parameter"].sudo()
+        consent = parameters.get_param("saas.login_consent") == "True"
+        if consent and not self.support_access:
+            raise AccessError(
+                self.env._(
+                    "The customer of %s does not let our staff log in.", self.name
+                )
+            )
+
+    # === HELPERS === #
+
+    def _request(self, kind, vals=None):
+        """Record an operation of that kind for each tenant that may have it now."""
+        self._check_request(kind)
+        return self._submit(kind, vals)
+
+    def _submit(self, kind, vals=None):
+        if vals:
+            self.sudo().write(vals)
+        return self.env["saas.operation"]._record(kind, self)
+
+    def _check_request(self, kind):
+        self.check_access("write")
+        allowed, _target = TRANSITIONS[kind]
+        for tenant in self:
+            # Asking again for what is under way returns the operation that runs.
+            if tenant.state in allowed or tenant._is_under_way(kind):
+                continue
+            raise UserError(
+                self.env._(
+                    "%(name)s is %(state)s; “%(kind)s” is not possible now.",
+                    name=tenant.name,
+                    state=TENANT_STATES[tenant.state].lower(),
+                    kind=KINDS[kind].label,
+                )
+            )
+
+    def _is_under_way(self, kind):
+        return bool(self.env["saas.operation"].sudo()._find_unfinished(self, kind))

@@ -1,0 +1,318 @@
+import logging
+import time
+from contextlib import contextmanager
+
+import requests
+from psycopg2 import errors as pg_errors
+
+from odoo import fields, models
+
+from ..const import UNFINISHED
+from ..engine import odoo_database, tenant_config
+from ..engine.driver import Limits, Phase, TaskPhase, TaskSpec, TenantSpec
+from ..engine.errors import RefusedError, RetryableError
+from ..engine.proxy import Route
+from .saas_plan import MEGABYTE
+from .saas_sealed_mixin import WEB_KEYS
+
+_logger = logging.getLogger(__name__)
+
+READY_SECONDS = 15
+READY_INTERVAL = 0.05
+SEED_TASK = "seed"
+SEED_LIMITS = Limits(memory=256 * MEGABYTE, cpus=1.0)
+
+
+class SaasTenant(models.Model):
+    """The steps of a tenant's operations: each looks, then does what is missing."""
+
+    _inherit = "saas.tenant"
+
+    def _driver(self):
+        return self.server_id._get_driver()
+
+    def _database_server(self):
+        return self.database_server_id._get_database_server()
+
+    def _proxy(self):
+        return self.server_id.proxy_id._get_proxy()
+
+    # === PROVISION === #
+
+    def _step_place(self):
+        """Choose the server, a slot on it, and the template, built if it must be."""
+        if not self.server_id:
+            self.server_id = self.env["saas.server"]._place(
+                self.plan_id, self.company_id
+            )
+        self._check_own_database_server()
+        if self.slot < 0:
+            self._take_slot()
+        self.template_id = self.env["saas.template"]._get_or_create(
+            image=self.image_id,
+            modules=self.plan_id._get_modules(),
+            lang=self.lang,
+            server=self.server_id,
+            database_server=self.database_server_id,
+        )
+        if self.template_id.state != "ready":
+            self.env["saas.operation"]._record("build", self.template_id)
+
+    def _check_own_database_server(self):
+        if not self.database_server_id:
+            self.database_server_id = self.server_id.database_server_id
+        owner = self.database_server_id.owner_tenant_id
+        if owner and owner != self:
+            raise RefusedError(
+                self.env._(
+                    "The database server %(server)s belongs to %(owner)s alone.",
+                    server=self.database_server_id.name,
+                    owner=owner.name,
+                ),
+                reason="foreign",
+            )
+
+    def _take_slot(self):
+        for slot in self.server_id._get_free_slots():
+            try:
+                with self.env.cr.savepoint():
+                    self.slot = slot
+                    self.flush_recordset(["slot"])
+                    return
+            except pg_errors.UniqueViolation:
+                self.invalidate_recordset(["slot"], flush=False)
+        raise RefusedError(
+            self.env._("The server %s has no room left.", self.server_id.name),
+            reason="no_room",
+        )
+
+    def _step_template(self):
+        """Wait for the template; who builds it is its own operation."""
+        template = self.template_id
+        if template.state == "ready":
+            return
+        build = template.operation_ids[:1]
+        if build.state not in UNFINISHED:
+            raise RefusedError(
+                build.message or self.env._("The template was discarded."),
+                reason="build_failed",
+            )
+        raise RetryableError(
+            self.env._("The template %s is being built.", template.name),
+            reason="not_ready",
+            seconds=2,
+            waiting=True,
+        )
+
+    def _step_files(self):
+        """Have the template's filestore copied while the database is being cloned."""
+        self._driver().start_task(
+            self.uid,
+            TaskSpec(
+                key=SEED_TASK,
+                image=self.server_id.toolbox_image,
+                command=("saas-seed", self.template_id.uid, self.uid),
+                limits=SEED_LIMITS,
+                source=self.template_id.uid,
+            ),
+        )
+
+    def _step_role(self):
+        self._database_server().ensure_role(
+            self.uid,
+            self._derive_secret("database"),
+            connection_limit=self.plan_id.connections,
+        )
+
+    def _step_database(self):
+        self._database_server().clone(self.template_id.uid, self.uid)
+
+    def _step_identity(self):
+        with self._database_server().connect(self.uid) as connection:
+            odoo_database.personalise(connection, self._prepare_identity())
+
+    def _prepare_identity(self):
+        partner = self.partner_id
+        return odoo_database.Identity(
+            company=partner.commercial_partner_id.name or partner.name,
+            name=partner.name,
+            login=partner.email or "admin",
+            email=partner.email or "",
+            url=self.url,
+        )
+
+    def _step_route(self):
+        target = self._driver().target(self._prepare_spec())
+        host = self._get_host()
+        self._proxy().put_route(
+            Route(
+                uid=self.uid,
+                hosts=(host,),
+                http=target.http,
+                websocket=target.websocket,
+            )
+        )
+
+    def _step_container(self):
+        driver = self._driver()
+        if not self.provisioned_on and driver.observe(self.uid).phase == Phase.ABSENT:
+            self._wait_for_files(driver)
+        driver.ensure(self._prepare_spec())
+        driver.delete_task(self.uid, SEED_TASK)
+
+    def _wait_for_files(self, driver):
+        """Wait until the filestore is there; Odoo without it would be a blank page."""
+        self._step_files()
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            seed = driver.observe_task(self.uid, SEED_TASK)
+            if seed.phase == TaskPhase.DONE:
+                return
+            if seed.phase == TaskPhase.FAILED:
+                driver.delete_task(self.uid, SEED_TASK)
+                raise RetryableError(
+                    self.env._("The files of the template could not be copied."),
+                    reason="seed_failed",
+                )
+            time.sleep(READY_INTERVAL)
+        raise RetryableError(
+            self.env._("The files of the template are still being copied."),
+            reason="not_ready",
+            seconds=2,
+            waiting=True,
+        )
+
+    def _prepare_spec(self):
+        """Return the container that this tenant should have."""
+        plan = self.plan_id
+        config = tenant_config.make_config(
+            uid=self.uid,
+            database_host=self.database_server_id.tenant_host,
+            database_port=self.database_server_id.tenant_port,
+            password=self._derive_secret("database"),
+            admin_password=self._derive_secret("admin"),
+            public_key=self.env["saas.sealed.mixin"]._read_key(
+                WEB_KEYS / "login_public"
+            ),
+            connections=plan.connections,
+        )
+        return TenantSpec(
+            uid=self.uid,
+            image=self.image_id.reference,
+            slot=self.slot,
+            host=self._get_host(),
+            limits=Limits(
+                memory=plan.memory * MEGABYTE,
+                cpus=plan.cpus,
+                processes=plan.processes,
+            ),
+            files={"odoo.conf": config},
+        )
+
+    def _step_ready(self):
+        """Wait until the tenant answers through its proxy."""
+        driver = self._driver()
+        until = time.monotonic() + READY_SECONDS
+        while not self._answers():
+            observation = driver.observe(self.uid)
+            if observation.phase in (Phase.ABSENT, Phase.STOPPED, Phase.FAILED):
+                raise RetryableError(
+                    self.env._(
+                        "The container of %(name)s does not run: %(cause)s",
+                        name=self.name,
+                        cause=observation.message or observation.phase,
+                    ),
+                    reason="not_running",
+                )
+            if time.monotonic() > until:
+                raise RetryableError(
+                    self.env._(
+                        "%s does not answer yet. If this goes on, look at its log.",
+                        self.name,
+                    ),
+                    reason="not_ready",
+                )
+            time.sleep(READY_INTERVAL)
+        self.write(
+            {
+                "observed": "running",
+                "observed_message": False,
+                "provisioned_on": self.provisioned_on or fields.Datetime.now(),
+            }
+        )
+
+    def _answers(self):
+        """Whether the tenant says through its proxy that it is healthy."""
+        try:
+            response = requests.get(
+                f"{self.server_id.proxy_id.internal_url}/web/health",
+                headers={"Host": self._get_host()},
+                timeout=5,
+                allow_redirects=False,
+            )
+        except requests.RequestException:
+            return False
+        return response.status_code == 200
+
+    # === POWER === #
+
+    def _step_stop(self):
+        driver = self._driver()
+        driver.stop(self.uid)
+        self._write_observation(driver.observe(self.uid))
+
+    def _step_pause(self):
+        driver = self._driver()
+        driver.pause(self.uid)
+        self._write_observation(driver.observe(self.uid))
+
+    def _step_unroute(self):
+        if self.server_id:
+            self._proxy().delete_route(self.uid)
+
+    # === REMOVAL: nothing that is not ours is ever touched === #
+
+    def _step_remove_container(self):
+        if not self.server_id:
+            return
+        driver = self._driver()
+        with self._leaving_foreign_alone():
+            driver.delete(self.uid, keep_data=False)
+            self._write_observation(driver.observe(self.uid))
+
+    def _step_remove_database(self):
+        if self.database_server_id:
+            with self._leaving_foreign_alone():
+                self._database_server().drop_database(self.uid)
+
+    def _step_remove_role(self):
+        if self.database_server_id:
+            with self._leaving_foreign_alone():
+                self._database_server().drop_role(self.uid)
+
+    @contextmanager
+    def _leaving_foreign_alone(self):
+        """What has the name but is not ours stays, and nothing of ours is left."""
+        try:
+            yield
+        except RefusedError as error:
+            if error.reason != "foreign":
+                raise
+            _logger.warning("%s: %s", self.uid, error.message)
+
+    def _step_release(self):
+        """Give back the place on the server."""
+        self.slot = -1
+
+    def _step_forget(self):
+        """Destroy the key of all its secrets, and put its names into quarantine."""
+        self.write(
+            {
+                "data_key_sealed": False,
+                "erased_on": fields.Datetime.now(),
+                "erase_on": False,
+            }
+        )
+        self.domain_ids.filtered(
+            lambda d: not d.released_on
+        ).released_on = fields.Datetime.now()

@@ -1,0 +1,179 @@
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from odoo.tests import TransactionCase, new_test_user
+
+from odoo.addons.queue_job.exception import RetryableJobError
+
+from ..engine import sealing
+from ..engine.driver import Phase
+from ..engine.fake import FakeDatabaseServer, FakeDriver, FakeProxy
+from ..models import saas_sealed_mixin, saas_tenant_actions, saas_tenant_steps
+
+IMAGE = "saas-odoo:19.0"
+
+
+class SaasCommon(TransactionCase):
+    """A master whose server, proxy and database server are kept in memory.
+
+    Nothing outside can be reached: the seams give fakes, whatever a record says.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._use_own_keys()
+        # Providers add the real ones; none of them may be used here.
+        field = cls.env["saas.server"]._fields["driver"]
+        cls.classPatch(field, "selection", [("fake", "Fake")])
+        cls.classPatch(field, "_selection", {"fake": "Fake"})
+        cls.proxy = cls.env["saas.proxy"].create(
+            {"name": "Traefik", "port": 8080, "internal_url": "http://127.0.0.1:9"}
+        )
+        cls.database_server = cls.env["saas.database.server"].create(
+            {
+                "name": "PostgreSQL",
+                "host": "db",
+                "tenant_host": "172.28.0.1",
+                "password": "provisioner-secret",
+            }
+        )
+        cls.server = cls.env["saas.server"].create(
+            {
+                "name": "First server",
+                "driver": "fake",
+                "proxy_id": cls.proxy.id,
+                "database_server_id": cls.database_server.id,
+            }
+        )
+        cls.env["saas.server"].search([("id", "!=", cls.server.id)]).active = False
+        cls.image = cls.env["saas.image"].search(
+            [("reference", "=", IMAGE)]
+        ) or cls.env["saas.image"].create({"name": "Odoo 19.0", "reference": IMAGE})
+        cls.plan = cls.env["saas.plan"].create(
+            {"name": "Basic", "image_id": cls.image.id, "modules": "base"}
+        )
+        cls.customer = cls.env["res.partner"].create(
+            {"name": "Alfa Ltd", "email": "ann@alfa.example", "is_company": True}
+        )
+        cls.operator = new_test_user(cls.env, "operator", groups="saas.group_operator")
+        cls.viewer = new_test_user(cls.env, "viewer", groups="saas.group_viewer")
+        cls.manager = new_test_user(cls.env, "manager", groups="saas.group_manager")
+
+    def setUp(self):
+        super().setUp()
+        self.driver = FakeDriver(images={IMAGE, "saas-toolbox"})
+        self.routes = FakeProxy()
+        self.databases = FakeDatabaseServer()
+        self.answers = True
+        self._use_fakes()
+
+    @classmethod
+    def _use_own_keys(cls):
+        keys = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        private, public = sealing.new_key_pair()
+        login_key = Ed25519PrivateKey.generate()
+        (keys / "sealing_private").write_text(private)
+        (keys / "sealing_public").write_text(public)
+        public_bytes = login_key.public_key().public_bytes_raw()
+        (keys / "login_public").write_text(public_bytes.hex())
+        (keys / "login_key").write_bytes(
+            login_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )
+        cls.login_public = login_key.public_key()
+        cls.keys = keys
+        for module, name in (
+            (saas_sealed_mixin, "WEB_KEYS"),
+            (saas_sealed_mixin, "WORKER_KEYS"),
+            (saas_tenant_actions, "WEB_KEYS"),
+            (saas_tenant_steps, "WEB_KEYS"),
+        ):
+            cls.classPatch(module, name, keys)
+
+    def _use_fakes(self):
+        registry = self.env.registry
+        for model, method, fake in (
+            ("saas.server", "_get_driver", lambda _self: self.driver),
+            ("saas.proxy", "_get_proxy", lambda _self: self.routes),
+            (
+                "saas.database.server",
+                "_get_database_server",
+                lambda _self: self.databases,
+            ),
+            ("saas.tenant", "_answers", lambda tenant: self._tenant_answers(tenant)),
+        ):
+            self.patch(registry[model], method, fake)
+
+    def _tenant_answers(self, tenant):
+        up = self.driver.observe(tenant.uid).phase == Phase.RUNNING
+        return self.answers and up and tenant.uid in self.routes.list_routes()
+
+    # === HELPERS === #
+
+    def create_tenant(self, name="alfa", **values):
+        return self.env["saas.tenant"].create(
+            {
+                "name": name,
+                "partner_id": self.customer.id,
+                "plan_id": self.plan.id,
+                **values,
+            }
+        )
+
+    def create_running_tenant(self, name="alfa", **values):
+        tenant = self.create_tenant(name, **values)
+        tenant.action_provision()
+        self.run_operations()
+        self.assertEqual(tenant.state, "running", tenant.state_message)
+        return tenant
+
+    def run_operations(self, rounds=40):
+        """Run what is due, as the worker would, until nothing is left to do."""
+        for _round in range(rounds):
+            due = self.env["saas.operation"].search(
+                [("state", "in", ("pending", "running"))], order="id"
+            )
+            if not due:
+                return
+            for operation in due:
+                self.run_once(operation)
+        self.fail(f"still unfinished: {due.mapped('display_name')}")
+
+    def run_once(self, operation):
+        """Run an operation like one job; return whether it asked to be tried again."""
+        with self.worker_cursor():
+            try:
+                operation._run()
+            except RetryableJobError:
+                return True
+        return False
+
+    @contextmanager
+    def worker_cursor(self):
+        """Let the code under test commit and roll back, as in a job of its own."""
+        cr = self.env.cr
+        savepoint = cr.savepoint(flush=True)
+
+        def commit():
+            nonlocal savepoint
+            savepoint.close(rollback=False)
+            savepoint = cr.savepoint(flush=True)
+
+        def rollback():
+            self.env.clear()
+            savepoint.rollback()
+
+        with patch.object(cr, "commit", commit), patch.object(cr, "rollback", rollback):
+            try:
+                yield
+            finally:
+                savepoint.close(rollback=False)

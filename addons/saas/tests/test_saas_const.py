@@ -1,0 +1,72 @@
+from itertools import product
+
+from odoo.tests import BaseCase
+
+from ..const import (
+    KINDS,
+    OBSERVED,
+    STATE_RULES,
+    TENANT_STATES,
+    TRANSITIONS,
+    WANTED,
+    compute_state,
+)
+
+
+class TestConst(BaseCase):
+    def facts(self, **changes):
+        return {
+            "erased": False,
+            "provisioned": True,
+            "troubled": False,
+            "held": False,
+            "wanted": "running",
+            "observed": "running",
+            **changes,
+        }
+
+    def test_every_combination_of_facts_gives_a_state_that_people_know(self):
+        flags = (False, True)
+        for erased, provisioned, troubled, held in product(flags, repeat=4):
+            for wanted, observed in product(WANTED, OBSERVED):
+                state = compute_state(
+                    {
+                        "erased": erased,
+                        "provisioned": provisioned,
+                        "troubled": troubled,
+                        "held": held,
+                        "wanted": wanted,
+                        "observed": observed,
+                    }
+                )
+                self.assertIn(state, TENANT_STATES)
+
+    def test_every_state_follows_from_some_rule(self):
+        self.assertEqual({state for state, _facts in STATE_RULES}, set(TENANT_STATES))
+
+    def test_the_states_are_what_people_expect(self):
+        for expected, changes in (
+            ("running", {}),
+            ("running", {"observed": "starting"}),
+            ("stopped", {"observed": "stopped"}),
+            ("stopped", {"wanted": "stopped", "observed": "stopped"}),
+            ("sleeping", {"wanted": "sleeping", "observed": "paused"}),
+            ("suspended", {"held": True}),
+            ("suspended", {"held": True, "wanted": "stopped"}),
+            ("draft", {"wanted": "nothing", "provisioned": False}),
+            ("provisioning", {"provisioned": False}),
+            ("failed", {"provisioned": False, "troubled": True}),
+            ("running", {"troubled": True}),
+            ("deleting", {"wanted": "deleted", "held": True}),
+            ("deleted", {"wanted": "deleted", "erased": True}),
+        ):
+            self.assertEqual(compute_state(self.facts(**changes)), expected, changes)
+
+    def test_every_transition_is_a_kind_between_known_states(self):
+        for kind, (sources, target) in TRANSITIONS.items():
+            self.assertIn(kind, KINDS)
+            self.assertLessEqual({*sources, target}, set(TENANT_STATES))
+
+    def test_nothing_leads_out_of_deleted(self):
+        for kind, (sources, _target) in TRANSITIONS.items():
+            self.assertNotIn("deleted", sources, kind)

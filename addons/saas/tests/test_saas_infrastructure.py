@@ -1,0 +1,89 @@
+from psycopg2.errors import CheckViolation
+
+from odoo.exceptions import ValidationError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from ..engine.errors import RefusedError
+from ..models import saas_sealed_mixin
+from .common import SaasCommon
+
+
+@tagged("post_install", "-at_install")
+class TestInfrastructure(SaasCommon):
+    def test_a_password_is_sealed_and_cannot_be_read_back(self):
+        self.assertFalse(self.database_server.password)
+        sealed = self.database_server.password_sealed
+        self.assertNotIn("provisioner-secret", sealed)
+        self.assertEqual(self.database_server._unseal(sealed), "provisioner-secret")
+
+    def test_a_process_without_the_workers_key_cannot_open_a_secret(self):
+        self.patch(saas_sealed_mixin, "WORKER_KEYS", self.keys / "none")
+        with self.assertRaises(RefusedError) as caught:
+            self.database_server._unseal(self.database_server.password_sealed)
+        self.assertEqual(caught.exception.reason, "key_missing")
+
+    def test_a_tested_connection_shows_what_came_of_it(self):
+        self.database_server.with_user(self.manager).action_check()
+        self.assertEqual(self.database_server.check_state, "checking")
+        self.database_server._check()
+        self.assertEqual(self.database_server.check_state, "failed")
+        self.assertIn("prepare the server", self.database_server.check_message)
+        self.databases.prepare()
+        self.database_server._check()
+        self.assertEqual(self.database_server.check_state, "ok")
+
+    def test_preparing_a_server_tests_it(self):
+        self.server._prepare()
+        self.assertTrue(self.driver.prepared)
+        self.assertEqual(self.server.check_state, "ok")
+
+    def test_placement_takes_the_server_with_most_room(self):
+        roomy = self.server.copy({"name": "Roomy", "max_tenants": 1000})
+        place = self.env["saas.server"]._place
+        self.assertEqual(place(self.plan, self.env.company), roomy)
+        roomy.draining = True
+        self.assertEqual(place(self.plan, self.env.company), self.server)
+
+    @mute_logger("odoo.addons.saas.models.saas_operation")
+    def test_without_room_the_tenant_is_refused_with_what_to_do(self):
+        self.server.max_tenants = 1
+        self.create_running_tenant("alfa")
+        tenant = self.create_tenant("beta")
+        tenant.action_provision()
+        self.run_operations()
+        self.assertEqual(tenant.state, "failed")
+        self.assertIn("No server has room", tenant.state_message)
+
+    @mute_logger("odoo.addons.saas.models.saas_operation")
+    def test_a_tenants_own_database_server_takes_no_other_tenant(self):
+        alfa = self.create_running_tenant("alfa")
+        own = self.database_server.copy({"name": "Own", "password": "x"})
+        own.owner_tenant_id = alfa
+        beta = self.create_tenant("beta", database_server_id=own.id)
+        beta.action_provision()
+        self.run_operations()
+        self.assertEqual(beta.state, "failed")
+        self.assertIn("belongs to alfa alone", beta.state_message)
+
+    def test_modules_of_a_plan_are_names_without_doubles(self):
+        self.plan.modules = "website, sale_management,website"
+        self.assertEqual(self.plan._get_modules(), ["sale_management", "website"])
+        with self.assertRaisesRegex(ValidationError, "technical name"):
+            self.plan.modules = "website; rm -rf /"
+
+    def test_a_public_url_has_a_port_only_where_it_needs_one(self):
+        self.assertEqual(self.proxy._get_public_url("a.b"), "http://a.b:8080")
+        self.proxy.write({"scheme": "https", "port": 443})
+        self.assertEqual(self.proxy._get_public_url("a.b"), "https://a.b")
+
+    def test_a_plan_with_impossible_limits_is_refused(self):
+        with (
+            mute_logger("odoo.sql_db"),
+            self.assertRaises(CheckViolation) as caught,
+            self.env.cr.savepoint(),
+        ):
+            self.plan.memory = 1
+            self.plan.flush_recordset()
+        message = self.env["saas.plan"]._sql_error_to_message(caught.exception)
+        self.assertIn("at least 256 MB of memory", message)

@@ -1,0 +1,71 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from ..engine.driver import Phase
+from ..engine.fake import LostDriver
+from .common import SaasCommon
+
+
+@tagged("post_install", "-at_install")
+class TestSweep(SaasCommon):
+    def setUp(self):
+        super().setUp()
+        self.tenant = self.create_running_tenant()
+
+    def jobs(self, operation):
+        key = f"saas.operation:{operation.id}"
+        return self.env["queue.job"].search([("identity_key", "=", key)])
+
+    def test_an_operation_whose_job_is_gone_is_enqueued_again(self):
+        operation = self.tenant.action_restart()
+        self.jobs(operation).unlink()
+        operation.sudo().date_next = fields.Datetime.now() - timedelta(minutes=1)
+        self.env["saas.operation"]._cron_tick()
+        self.assertEqual(self.jobs(operation).state, "pending")
+
+    def test_a_container_removed_by_hand_is_made_again_after_its_event(self):
+        self.driver.lose(self.tenant.uid)
+        self.env["saas.operation"]._cron_tick()
+        self.assertEqual(self.tenant.state, "stopped")
+        self.run_operations()
+        self.assertEqual(self.tenant.state, "running")
+
+    def test_a_stopped_container_that_should_run_is_found_by_resync(self):
+        self.driver.set_phase(self.tenant.uid, Phase.STOPPED)
+        self.driver.happened.clear()
+        self.env["saas.server"]._cron_resync()
+        self.run_operations()
+        self.assertEqual(self.driver.observe(self.tenant.uid).phase, Phase.RUNNING)
+
+    def test_a_container_that_runs_though_its_tenant_is_suspended_is_stopped(self):
+        self.tenant.action_suspend("Spam")
+        self.run_operations()
+        self.driver.set_phase(self.tenant.uid, Phase.RUNNING)
+        self.env["saas.server"]._cron_resync()
+        self.run_operations()
+        self.assertEqual(self.driver.observe(self.tenant.uid).phase, Phase.STOPPED)
+
+    def test_a_deleted_tenant_is_not_brought_back(self):
+        self.tenant.with_user(self.manager).action_delete()
+        self.run_operations()
+        operations = len(self.tenant.operation_ids)
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(len(self.tenant.operation_ids), operations)
+
+    def test_what_is_ours_and_belongs_to_nobody_is_reported_and_left(self):
+        self.driver.state["t0123456789ab"] = {}
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(self.server.orphans, "t0123456789ab: volumes")
+        self.assertIn("t0123456789ab", self.driver.state)
+
+    @mute_logger("odoo.addons.saas.models.saas_sweep")
+    def test_a_server_that_could_not_be_looked_at_changes_no_tenant(self):
+        self.driver = LostDriver()
+        self.env["saas.server"]._cron_resync()
+        self.env["saas.operation"]._cron_tick()
+        self.assertEqual(self.tenant.state, "running")
+        self.assertEqual(self.server.check_state, "failed")
+        self.assertIn("cannot be reached", self.server.check_message)

@@ -1,0 +1,2 @@
+from . import saas_tenant_suspend
+from . import saas_tenant_delete
