@@ -1,0 +1,461 @@
+"""A Docker engine as a server for tenants: a sequence of calls, nothing remembered."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from docker import APIClient
+
+from odoo.addons.saas.engine.driver import (
+    CONFIG_DIRECTORY,
+    Driver,
+    Event,
+    Observation,
+    Phase,
+    Target,
+    TaskObservation,
+    TaskPhase,
+    TaskSpec,
+    TenantSpec,
+)
+from odoo.addons.saas.engine.errors import RefusedError, RetryableError
+
+from . import objects
+from .client import find, get_client, make_client, translate_errors
+from .objects import DockerConfig
+
+STOP_SECONDS = 10
+"""How long a tenant may take to finish its requests before it is killed."""
+
+TASK_LOG_LINES = 100
+
+_EVENTS = (
+    "start",
+    "die",
+    "stop",
+    "pause",
+    "unpause",
+    "oom",
+    "destroy",
+    "health_status",
+)
+
+_NEEDED = {
+    "MemoryLimit": "memory",
+    "CpuCfsQuota": "CPU time",
+    "PidsLimit": "the number of processes",
+}
+
+
+class DockerDriver(Driver):
+    """Tenants as hardened containers on one engine, remote or not."""
+
+    def __init__(self, config: DockerConfig) -> None:
+        self.config = config
+
+    def __repr__(self) -> str:
+        return f"DockerDriver({self.config.url})"
+
+    @contextlib.contextmanager
+    def _calling(self, subject: str) -> Iterator[APIClient]:
+        with translate_errors(self.config.url, subject):
+            yield get_client(self.config)
+
+    # === SERVER === #
+
+    def check(self) -> str:
+        subject, url = f"Network {self.config.network}", self.config.url
+        with translate_errors(url, subject), make_client(self.config) as api:
+            info = api.info()
+            self._check_limits(info)
+            self._require_network(api)
+        if self.config.toolbox:
+            with self._calling("The toolbox") as api:
+                api.inspect_image(self.config.toolbox)
+        return (
+            f"Docker {info['ServerVersion']}, API {api.api_version}, "
+            f"{info['NCPU']} CPUs, {info['MemTotal'] / 2**30:.1f} GiB memory"
+        )
+
+    def _check_limits(self, info: Mapping[str, Any]) -> None:
+        missing = [text for key, text in _NEEDED.items() if not info.get(key)]
+        if missing:
+            raise RefusedError(
+                f"The Docker engine at {self.config.url} cannot limit "
+                f"{' and '.join(missing)}; its kernel lacks the control groups.",
+                reason="limits_missing",
+            )
+
+    def capabilities(self) -> frozenset[str]:
+        return frozenset({"pause", "events"})
+
+    def prepare(self) -> None:
+        with self._calling(f"Network {self.config.network}") as api:
+            if self._find_network(api) is None:
+                api.create_network(**objects.make_network(self.config))
+            self._require_network(api)
+
+    def _find_network(self, api: APIClient) -> dict[str, Any] | None:
+        # A list, as an inspection would carry every container of the network.
+        name = self.config.network
+        found = [row for row in api.networks(names=[name]) if row["Name"] == name]
+        return found[0] if found else None
+
+    def _require_network(self, api: APIClient) -> None:
+        """Refuse a network that is missing, foreign, or not isolated."""
+        name, url = self.config.network, self.config.url
+        network = self._find_network(api)
+        if network is None:
+            raise RefusedError(
+                f"The network {name} is not on the server {url}; prepare the server.",
+                reason="network_missing",
+            )
+        self._refuse_foreign(f"Network {name}", network["Labels"])
+        fault = objects.network_fault(self.config, network)
+        if fault:
+            raise RefusedError(
+                f"The network {name} on the server {url} {fault}; remove it and "
+                "prepare the server again.",
+                reason="network_differs",
+            )
+
+    # === TENANTS === #
+
+    def ensure(self, spec: TenantSpec) -> None:
+        name = objects.container_name(spec.uid)
+        body = objects.make_tenant(self.config, spec)
+        with self._calling(f"Container {name}") as api:
+            found = self._find_container(api, name, spec.uid)
+            if found and _label(found, objects.LABEL_SPEC) != _label(
+                body, objects.LABEL_SPEC
+            ):
+                api.stop(name, timeout=STOP_SECONDS)
+                find(api.remove_container, name, force=True)
+                found = None
+            if found is None:
+                self._require_network(api)
+                self._ensure_volumes(api, spec.uid, objects.config_volume(spec.uid))
+                api.create_container_from_config(body, name=name)
+            self._bring_up(api, name, found, spec.files)
+
+    def _bring_up(
+        self,
+        api: APIClient,
+        name: str,
+        found: Mapping[str, Any] | None,
+        files: Mapping[str, bytes],
+    ) -> None:
+        status = found["State"]["Status"] if found else "created"
+        if status in ("removing", "dead"):
+            find(api.remove_container, name, force=True)
+            raise RetryableError(f"Container {name} is being removed.", reason="busy")
+        if status == "created":
+            # Never started, so nobody knows whether its files were all laid.
+            api.put_archive(name, CONFIG_DIRECTORY, objects.make_archive(files))
+        if status in ("created", "exited"):
+            api.start(name)
+        elif status == "paused":
+            api.unpause(name)
+
+    def _ensure_volumes(self, api: APIClient, uid: str, config: str) -> None:
+        """Make the volumes of a container that is not there: the state, if it has none,
+        and a new one for its files, so that none of another spec is among them.
+        """
+        if found := find(api.inspect_volume, config):
+            self._refuse_foreign(f"Volume {config}", found["Labels"], uid)
+            find(api.remove_volume, config)
+        names = {objects.state_volume(uid): objects.KIND_STATE}
+        for name, kind in (names | {config: objects.KIND_CONFIG}).items():
+            # The engine gives back one that exists, with its own labels.
+            made = api.create_volume(
+                **objects.make_volume(self.config.stack, uid, kind, name)
+            )
+            self._refuse_foreign(f"Volume {name}", made["Labels"], uid)
+
+    def target(self, spec: TenantSpec) -> Target:
+        return objects.target(self.config, spec)
+
+    def spec_hash(self, spec: TenantSpec) -> str:
+        return _label(objects.make_tenant(self.config, spec), objects.LABEL_SPEC)
+
+    def observe(self, uid: str) -> Observation:
+        name = objects.container_name(uid)
+        with self._calling(f"Container {name}") as api:
+            found = self._find_container(api, name, uid)
+        if found is None:
+            return Observation(uid, Phase.ABSENT)
+        phase, message = _read_state(found["State"], found.get("RestartCount", 0))
+        return Observation(uid, phase, _label(found, objects.LABEL_SPEC), message)
+
+    def list_tenants(self) -> Iterator[Observation]:
+        filters = self._filters(kind=objects.KIND_TENANT)
+        with self._calling("The list of tenants") as api:
+            rows = api.containers(all=True, filters=filters)
+        return iter([_read_row(row) for row in rows])
+
+    def list_state(self) -> frozenset[str]:
+        with self._calling("The list of volumes") as api:
+            found = api.volumes(filters=self._filters(kind=objects.KIND_STATE))
+        rows = found["Volumes"] or ()
+        return frozenset(row["Labels"][objects.LABEL_TENANT] for row in rows)
+
+    def start(self, uid: str) -> None:
+        with self._calling_existing(uid) as (api, name, status):
+            if status == "paused":
+                api.unpause(name)
+            elif status != "running":
+                api.start(name)
+
+    def stop(self, uid: str) -> None:
+        name = objects.container_name(uid)
+        with self._calling(f"Container {name}") as api:
+            if self._find_container(api, name, uid):
+                find(api.stop, name, timeout=STOP_SECONDS)
+
+    def pause(self, uid: str) -> None:
+        with self._calling_existing(uid) as (api, name, status):
+            if status != "paused":
+                self._require_running(name, status)
+                api.pause(name)
+
+    def unpause(self, uid: str) -> None:
+        with self._calling_existing(uid) as (api, name, status):
+            if status == "paused":
+                api.unpause(name)
+            else:
+                self._require_running(name, status)
+
+    @contextlib.contextmanager
+    def _calling_existing(self, uid: str) -> Iterator[tuple[APIClient, str, str]]:
+        name = objects.container_name(uid)
+        with self._calling(f"Container {name}") as api:
+            found = self._find_container(api, name, uid)
+            if found is None:
+                raise RefusedError(
+                    f"There is no container {name} on the server {self.config.url}; "
+                    "provision the tenant again.",
+                    reason="absent",
+                )
+            yield api, name, found["State"]["Status"]
+
+    def _require_running(self, name: str, status: str) -> None:
+        if status != "running":
+            raise RefusedError(
+                f"Container {name} does not run ({status}); start it first.",
+                reason="not_running",
+            )
+
+    def delete(self, uid: str, *, keep_data: bool) -> None:
+        name = objects.container_name(uid)
+        filters = self._filters(tenant=uid)
+        with self._calling(f"Container {name}") as api:
+            for row in api.containers(all=True, filters=filters):
+                if keep_data:
+                    find(api.stop, row["Id"], timeout=STOP_SECONDS)
+                find(api.remove_container, row["Id"], force=True)
+            for row in api.volumes(filters=filters)["Volumes"] or ():
+                kind = row["Labels"].get(objects.LABEL_KIND)
+                if not (keep_data and kind == objects.KIND_STATE):
+                    find(api.remove_volume, row["Name"])
+
+    # === TASKS === #
+
+    def start_task(self, uid: str, task: TaskSpec) -> None:
+        name = objects.task_name(uid, task.key)
+        with self._calling(f"Task {name}") as api:
+            found = self._find_container(api, name, uid)
+            if found is None:
+                self._require_source(api, task)
+                if task.network:
+                    self._require_network(api)
+                self._ensure_volumes(api, uid, objects.task_volume(uid, task.key))
+                body = objects.make_task(self.config, uid, task)
+                api.create_container_from_config(body, name=name)
+            if found is None or _never_ran(found):
+                self._bring_up(api, name, None, task.files)
+
+    def _require_source(self, api: APIClient, task: TaskSpec) -> None:
+        """Refuse a source that is missing: the engine would make an empty one."""
+        if not task.source:
+            return
+        volume = objects.state_volume(task.source)
+        found = find(api.inspect_volume, volume)
+        if found is None:
+            raise RefusedError(
+                f"The state of {task.source} is not on the server {self.config.url}; "
+                "build the template there first.",
+                reason="source_missing",
+            )
+        self._refuse_foreign(f"Volume {volume}", found["Labels"], task.source)
+
+    def observe_task(self, uid: str, key: str) -> TaskObservation:
+        name = objects.task_name(uid, key)
+        with self._calling(f"Task {name}") as api:
+            found = self._find_container(api, name, uid)
+            if found is None or _never_ran(found):
+                return TaskObservation(key, TaskPhase.ABSENT)
+            log = find(api.logs, name, tail=TASK_LOG_LINES) or b""
+        state = found["State"]
+        if state["Status"] in ("running", "paused", "restarting"):
+            return TaskObservation(key, TaskPhase.RUNNING, log=_text(log))
+        code = state["ExitCode"]
+        phase = TaskPhase.FAILED if code else TaskPhase.DONE
+        notes = [_text(log).rstrip("\n"), state["Error"]]
+        notes.append("Out of memory." if state["OOMKilled"] else "")
+        text = "\n".join(note for note in notes if note)
+        return TaskObservation(key, phase, code, text)
+
+    def delete_task(self, uid: str, key: str) -> None:
+        name, volume = objects.task_name(uid, key), objects.task_volume(uid, key)
+        with self._calling(f"Task {name}") as api:
+            if found := find(api.inspect_container, name):
+                if not self._is_ours(found["Config"]["Labels"], uid):
+                    return
+                find(api.remove_container, name, force=True)
+            found = find(api.inspect_volume, volume)
+            if found and self._is_ours(found["Labels"], uid):
+                find(api.remove_volume, volume)
+
+    # === WHAT IT SAYS === #
+
+    def logs(self, uid: str, lines: int = 200) -> str:
+        name = objects.container_name(uid)
+        with self._calling(f"Container {name}") as api:
+            if self._find_container(api, name, uid) is None:
+                return ""
+            return _text(find(api.logs, name, tail=lines) or b"")
+
+    def events(self, since: float, until: float) -> Iterator[Event]:
+        # A moment that has not come yet would make the engine wait for it.
+        until = min(until, time.time())
+        if since >= until:
+            return iter(())
+        filters = self._filters() | {
+            "type": ["container"],
+            "event": list(_EVENTS),
+        }
+        with self._calling("The list of events") as api:
+            stream = api.events(
+                since=f"{since:.6f}", until=f"{until:.6f}", filters=filters, decode=True
+            )
+            rows = list(stream)
+        return iter(
+            [
+                Event(
+                    uid=row["Actor"]["Attributes"][objects.LABEL_TENANT],
+                    time=row["timeNano"] / 1e9,
+                )
+                for row in rows
+            ]
+        )
+
+    # === WHAT IS OURS === #
+
+    def _filters(self, **more: str) -> dict[str, list[str]]:
+        return objects.make_filters(self.config.stack, **more)
+
+    def _find_container(
+        self, api: APIClient, name: str, uid: str
+    ) -> dict[str, Any] | None:
+        """Our container of that name, or None.
+
+        :raise RefusedError: ``foreign``
+        """
+        found = find(api.inspect_container, name)
+        if found is not None:
+            self._refuse_foreign(f"Container {name}", found["Config"]["Labels"], uid)
+        return found
+
+    def _refuse_foreign(
+        self, subject: str, labels: Mapping[str, str] | None, uid: str = ""
+    ) -> None:
+        if not self._is_ours(labels, uid):
+            raise RefusedError(
+                f"{subject} on the server {self.config.url} is not ours; it was left "
+                "as it is. Rename or remove it.",
+                reason="foreign",
+            )
+
+    def _is_ours(self, labels: Mapping[str, str] | None, uid: str = "") -> bool:
+        labels = labels or {}
+        return labels.get(objects.LABEL_STACK) == self.config.stack and (
+            not uid or labels.get(objects.LABEL_TENANT) == uid
+        )
+
+
+def _label(container: Mapping[str, Any], name: str) -> str:
+    """A label of an inspection or of the body that a container is made from."""
+    labels = container.get("Config", container).get("Labels") or {}
+    return str(labels.get(name, ""))
+
+
+def _never_ran(found: Mapping[str, Any]) -> bool:
+    """Whether someone was interrupted between making a container and starting it."""
+    state = found["State"]
+    return state["Status"] == "created" and not state["Error"]
+
+
+def _text(log: bytes) -> str:
+    return log.decode(errors="replace")
+
+
+def _read_state(state: Mapping[str, Any], restarts: int) -> tuple[Phase, str]:
+    """The phase and the message of an inspected container."""
+    status, error = state["Status"], state["Error"]
+    if status == "paused":
+        return Phase.PAUSED, ""
+    if status == "running":
+        health = state.get("Health") or {}
+        phase = _HEALTH.get(health.get("Status", ""), Phase.RUNNING)
+        return phase, _last_check(health) if phase == Phase.FAILED else ""
+    if status == "restarting":
+        memory = ", out of memory" if state["OOMKilled"] else ""
+        return Phase.FAILED, (
+            f"It ended with code {state['ExitCode']}{memory} and is started again "
+            f"(restart {restarts})."
+        )
+    if error:
+        return Phase.FAILED, f"It did not start: {error}"
+    if status in ("dead", "removing"):
+        return Phase.FAILED, "It is being removed."
+    return Phase.STOPPED, ""
+
+
+_HEALTH = {"starting": Phase.STARTING, "unhealthy": Phase.FAILED}
+
+
+def _last_check(health: Mapping[str, Any]) -> str:
+    log = health.get("Log") or [{}]
+    output = " ".join(str(log[-1].get("Output", "")).split())[:200]
+    return f"It does not answer its health check: {output}".rstrip(": ")
+
+
+def _read_row(row: Mapping[str, Any]) -> Observation:
+    """An observation from a row of the list call, which tells health as text only."""
+    labels = row["Labels"]
+    phase, message = _ROW_PHASES.get(row["State"], Phase.STOPPED), ""
+    if phase == Phase.RUNNING:
+        if "(health: starting)" in row["Status"]:
+            phase = Phase.STARTING
+        elif "(unhealthy)" in row["Status"]:
+            phase, message = Phase.FAILED, "It does not answer its health check"
+    elif phase == Phase.FAILED:
+        message = row["Status"]
+    return Observation(
+        uid=labels[objects.LABEL_TENANT],
+        phase=phase,
+        spec_hash=labels.get(objects.LABEL_SPEC, ""),
+        message=message,
+    )
+
+
+_ROW_PHASES = {
+    "running": Phase.RUNNING,
+    "paused": Phase.PAUSED,
+    "restarting": Phase.FAILED,
+    "dead": Phase.FAILED,
+    "removing": Phase.FAILED,
+}

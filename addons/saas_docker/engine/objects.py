@@ -1,0 +1,351 @@
+"""Builders of everything that is sent to the engine: plain values in, plain values out.
+
+Nothing here talks to an engine, so that the whole hardening can be read and compared
+in one place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import ipaddress
+import json
+import re
+import tarfile
+from collections.abc import Mapping
+from typing import Any
+
+from odoo.addons.saas.engine.driver import (
+    CONFIG_DIRECTORY,
+    SOURCE_DIRECTORY,
+    STATE_DIRECTORY,
+    Limits,
+    Target,
+    TaskSpec,
+    TenantSpec,
+)
+from odoo.addons.saas.engine.errors import RefusedError
+
+LABEL_STACK = "saas.stack"
+LABEL_TENANT = "saas.tenant"
+LABEL_KIND = "saas.kind"
+LABEL_KEY = "saas.key"
+LABEL_HOST = "saas.host"
+LABEL_SPEC = "saas.spec"
+
+KIND_TENANT = "tenant"
+KIND_TASK = "task"
+KIND_STATE = "state"
+KIND_CONFIG = "config"
+
+USER = "odoo"
+"""Every image's unprivileged user, as in the official image."""
+
+FILES_GROUP = 20101
+"""Group that may read ``CONFIG_DIRECTORY``. It exists in no image: the process gets it
+as a supplementary group, so that it does not matter which id an image gave ``odoo``."""
+
+HTTP_PORT = 8069
+
+FIRST_ADDRESS = 16
+"""Addresses below this one are for the gateway and for what an operator may add."""
+
+MAX_SLOTS = 1000
+"""A bridge carries 1,023 ports; the rest is for tasks."""
+
+_UID = re.compile(r"[a-z][a-z0-9]{1,40}")
+_KEY = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_FILE = re.compile(r"\.?[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+_TMPFS = "rw,noexec,nosuid,nodev,size=256m,mode=1777"
+_LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DockerConfig:
+    """Where an engine is and what our things on it are called.
+
+    :param str url: ``unix:///var/run/docker.sock``, ``tcp://host:2376`` (with
+        certificates) or ``ssh://user@host``
+    :param str stack: name that marks what is ours on that engine
+    :param str network: name of the isolated network
+    :param str subnet: its addresses, e.g. ``172.28.0.0/20``
+    :param str bridge: its interface on the host, at most 15 characters; firewall
+        rules name it
+    :param str toolbox: image that ``check`` expects on the engine; empty for none
+    :param float timeout: seconds that one call may take
+    :param str ca: PEM of who signed the engine's certificate
+    :param str cert: PEM of our certificate
+    :param str key: PEM of its private key
+    """
+
+    url: str
+    stack: str
+    network: str
+    subnet: str
+    bridge: str
+    toolbox: str = ""
+    timeout: float = 30.0
+    ca: str = dataclasses.field(default="", repr=False)
+    cert: str = dataclasses.field(default="", repr=False)
+    key: str = dataclasses.field(default="", repr=False)
+
+
+# === NAMES AND LABELS === #
+
+
+def container_name(uid: str) -> str:
+    return f"saas-{_checked(_UID, uid, 'id of a tenant')}"
+
+
+def state_volume(uid: str) -> str:
+    return f"{container_name(uid)}-state"
+
+
+def config_volume(uid: str) -> str:
+    return f"{container_name(uid)}-config"
+
+
+def task_name(uid: str, key: str) -> str:
+    return f"{container_name(uid)}-{_checked(_KEY, key, 'key of a task')}"
+
+
+def task_volume(uid: str, key: str) -> str:
+    return f"{task_name(uid, key)}-config"
+
+
+def make_labels(stack: str, uid: str, kind: str, **more: str) -> dict[str, str]:
+    """Labels of one thing of ours; ``more`` is named without the prefix."""
+    labels = {LABEL_STACK: stack, LABEL_TENANT: uid, LABEL_KIND: kind}
+    return labels | {f"saas.{name}": value for name, value in more.items()}
+
+
+def make_filters(stack: str, **more: str) -> dict[str, list[str]]:
+    """Filters of a list call: what is ours and somebody's, not the stack's own."""
+    labels = [f"{LABEL_STACK}={stack}", LABEL_TENANT]
+    labels += [f"saas.{name}={value}" for name, value in more.items()]
+    return {"label": labels}
+
+
+# === NETWORK === #
+
+
+def _network(subnet: str) -> ipaddress.IPv4Network:
+    try:
+        return ipaddress.IPv4Network(subnet)
+    except ValueError as error:
+        raise RefusedError(
+            f"{subnet!r} is no subnet ({error}); write it as 172.28.0.0/20.",
+            reason="bad_subnet",
+        ) from error
+
+
+def address(subnet: str, slot: int) -> str:
+    """The fixed address of a slot, from the lower half of the subnet.
+
+    :raise RefusedError: ``no_room``
+    """
+    network = _network(subnet)
+    room = min(network.num_addresses // 2 - FIRST_ADDRESS, MAX_SLOTS)
+    if not 0 <= slot < room:
+        raise RefusedError(
+            f"The network {subnet} has room for {max(room, 0)} tenants and is full; "
+            "add another server.",
+            reason="no_room",
+        )
+    return str(network[FIRST_ADDRESS + slot])
+
+
+def make_network(config: DockerConfig) -> dict[str, Any]:
+    """Arguments of ``create_network``: tenants on it cannot reach one another.
+
+    Dynamic addresses (tasks) come from the upper half, so they never take a slot's.
+    """
+    network = _network(config.subnet)
+    upper = list(network.subnets(prefixlen_diff=1))[1]
+    return {
+        "name": config.network,
+        "driver": "bridge",
+        "check_duplicate": True,
+        "labels": {LABEL_STACK: config.stack},
+        "options": {
+            "com.docker.network.bridge.name": config.bridge,
+            "com.docker.network.bridge.enable_icc": "false",
+        },
+        "ipam": {
+            "Driver": "default",
+            "Config": [
+                {
+                    "Subnet": str(network),
+                    "IPRange": str(upper),
+                    "Gateway": str(network[1]),
+                }
+            ],
+        },
+    }
+
+
+def network_fault(config: DockerConfig, found: Mapping[str, Any]) -> str:
+    """What makes a network of ours unusable, as the end of a sentence; empty if fine.
+
+    :param found: what the engine says of the network (inspection or list)
+    """
+    wanted = make_network(config)
+    if found["Driver"] != wanted["driver"]:
+        return f"is of kind {found['Driver']}, not bridge"
+    options = found.get("Options") or {}
+    icc, bridge = wanted["options"]
+    if options.get(bridge) != "false":
+        return "lets tenants reach one another"
+    if options.get(icc) != config.bridge:
+        return f"has the interface {options.get(icc)!r}, not {config.bridge!r}"
+    subnets = [pool["Subnet"] for pool in found["IPAM"]["Config"] or ()]
+    if subnets != [config.subnet]:
+        return f"has the subnet {', '.join(subnets)}, not {config.subnet}"
+    return ""
+
+
+# === CONTAINERS AND VOLUMES === #
+
+
+def make_volume(stack: str, uid: str, kind: str, name: str) -> dict[str, Any]:
+    """Arguments of ``create_volume``."""
+    return {"name": name, "labels": make_labels(stack, uid, kind)}
+
+
+def make_tenant(config: DockerConfig, spec: TenantSpec) -> dict[str, Any]:
+    """Body of ``create_container`` for a tenant."""
+    body = _make_container(
+        image=spec.image,
+        environment=spec.environment,
+        limits=spec.limits,
+        mounts=[
+            _make_mount(state_volume(spec.uid), STATE_DIRECTORY),
+            _make_mount(config_volume(spec.uid), CONFIG_DIRECTORY, copy=False),
+        ],
+        network=config.network,
+    )
+    # The hostname is not the host: a new host name must not replace the container.
+    body["Hostname"] = spec.uid
+    body["HostConfig"]["RestartPolicy"] = {"Name": "unless-stopped"}
+    body["NetworkingConfig"] = {
+        "EndpointsConfig": {
+            config.network: {
+                "IPAMConfig": {"IPv4Address": address(config.subnet, spec.slot)}
+            }
+        }
+    }
+    digest = _digest(body, spec.files)
+    body["Labels"] = make_labels(
+        config.stack, spec.uid, KIND_TENANT, host=spec.host, spec=digest
+    )
+    return body
+
+
+def make_task(config: DockerConfig, uid: str, task: TaskSpec) -> dict[str, Any]:
+    """Body of ``create_container`` for a task."""
+    mounts = [
+        _make_mount(state_volume(uid), STATE_DIRECTORY),
+        _make_mount(task_volume(uid, task.key), CONFIG_DIRECTORY, copy=False),
+    ]
+    if task.source:
+        source = _make_mount(state_volume(task.source), SOURCE_DIRECTORY, copy=False)
+        mounts.append(source | {"ReadOnly": True})
+    body = _make_container(
+        image=task.image,
+        environment={},
+        limits=task.limits,
+        mounts=mounts,
+        network=config.network if task.network else "none",
+    )
+    body["Cmd"] = list(task.command)
+    body["Hostname"] = task.key
+    body["HostConfig"]["RestartPolicy"] = {"Name": "no"}
+    # A task has nothing to serve, so the image's check would only cost.
+    body["Healthcheck"] = {"Test": ["NONE"]}
+    body["Labels"] = make_labels(config.stack, uid, KIND_TASK, key=task.key)
+    return body
+
+
+def _make_container(
+    *,
+    image: str,
+    environment: Mapping[str, str],
+    limits: Limits,
+    mounts: list[dict[str, Any]],
+    network: str,
+) -> dict[str, Any]:
+    return {
+        "Image": image,
+        "User": USER,
+        "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
+        "HostConfig": {
+            "Init": True,
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/tmp": _TMPFS},  # noqa: S108 (the container's own)
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
+            "GroupAdd": [str(FILES_GROUP)],
+            "Privileged": False,
+            "PublishAllPorts": False,
+            "IpcMode": "private",
+            "Memory": limits.memory,
+            # The same as the memory: no swap on top of it.
+            "MemorySwap": limits.memory,
+            "NanoCpus": round(limits.cpus * 1e9),
+            "PidsLimit": limits.processes,
+            "LogConfig": _LOG_CONFIG,
+            "Mounts": mounts,
+            "NetworkMode": network,
+        },
+    }
+
+
+def _make_mount(volume: str, target: str, *, copy: bool = True) -> dict[str, Any]:
+    """A named volume; ``copy`` fills an empty one with what the image has there.
+
+    The state needs it (the directory must belong to the image's user), the files of
+    a spec must not have it.
+    """
+    return {
+        "Type": "volume",
+        "Source": volume,
+        "Target": target,
+        "ReadOnly": False,
+        "VolumeOptions": {"NoCopy": not copy},
+    }
+
+
+def target(config: DockerConfig, spec: TenantSpec) -> Target:
+    url = f"http://{address(config.subnet, spec.slot)}:{HTTP_PORT}"
+    return Target(http=url, websocket=url)
+
+
+# === FILES === #
+
+
+def make_archive(files: Mapping[str, bytes], *, mode: int = 0o640) -> bytes:
+    """A tar archive of files that root owns and ``FILES_GROUP`` may read."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in sorted(files.items()):
+            member = tarfile.TarInfo(_checked(_FILE, name, "name of a file"))
+            member.size = len(content)
+            member.mode = mode
+            member.uid, member.gid = 0, FILES_GROUP
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _digest(body: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
+    """A hash of all that a container is made from, labels excepted."""
+    contents = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    text = json.dumps([body, contents], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:
+    if not pattern.fullmatch(text):
+        raise RefusedError(f"{text!r} cannot be the {what}.", reason="bad_name")
+    return text

@@ -1,0 +1,1 @@
+from . import test_saas_proxy, test_saas_server
