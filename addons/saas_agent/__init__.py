@@ -1,0 +1,2 @@
+from . import controllers
+from .hardening import post_load

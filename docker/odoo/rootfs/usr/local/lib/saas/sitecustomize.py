@@ -1,0 +1,72 @@
+"""Keeps Odoo inside its own database.
+
+Odoo talks to its scheduled actions and to the bus through LISTEN and NOTIFY in the
+shared database ``postgres``, and looks there whether its own database exists. Here no
+role may connect to ``postgres``: whoever asks for it gets the configured database. It
+has to be in place before Odoo is imported, in every process, so it is neither an addon
+nor an option.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.util
+import sys
+
+TARGET = "odoo.sql_db"
+SHARED = "postgres"
+
+
+def own_database(name, configured):
+    """Map the shared database to the only configured one; leave others as they are.
+
+    :param configured: ``db_name`` of the configuration: list, string or nothing
+    """
+    if name != SHARED or not configured:
+        return name
+    names = configured.split(",") if isinstance(configured, str) else list(configured)
+    return names[0].strip() if len(names) == 1 else name
+
+
+def redirect(module):
+    """Wrap ``db_connect`` of the module ``odoo.sql_db``."""
+    connect = module.db_connect
+
+    @functools.wraps(connect)
+    def db_connect(to, *args, **kwargs):
+        configured = module.tools.config["db_name"]
+        return connect(own_database(to, configured), *args, **kwargs)
+
+    module.db_connect = db_connect
+
+
+class _Loader(importlib.abc.Loader):
+    def __init__(self, loader):
+        self._loader = loader
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        self._loader.exec_module(module)
+        redirect(module)
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Finds ``odoo.sql_db`` once, as everybody else would, and wraps its loader."""
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname != TARGET:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+sys.meta_path.insert(0, Finder())

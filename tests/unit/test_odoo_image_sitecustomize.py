@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+from odoo_image import FOLDER, load
+
+sitecustomize = load("sitecustomize")
+
+
+@pytest.mark.parametrize(
+    ("name", "configured", "expected"),
+    [
+        ("postgres", ["t1"], "t1"),
+        ("postgres", "t1", "t1"),
+        ("postgres", ["t1", "t2"], "postgres"),
+        ("postgres", "t1,t2", "postgres"),
+        ("postgres", [], "postgres"),
+        ("postgres", None, "postgres"),
+        ("postgres", False, "postgres"),
+        ("t1", ["t1"], "t1"),
+        ("template1", ["t1"], "template1"),
+        ("postgresql://db/postgres", ["t1"], "postgresql://db/postgres"),
+    ],
+)
+def test_only_the_shared_database_becomes_the_only_configured_one(
+    name, configured, expected
+):
+    assert sitecustomize.own_database(name, configured) == expected
+
+
+@pytest.fixture
+def fake_odoo(tmp_path):
+    package = tmp_path / "odoo"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "tools.py").write_text("config = {'db_name': ['t1']}\n")
+    (package / "sql_db.py").write_text(
+        "from odoo import tools\n"
+        "def db_connect(to, allow_uri=False, readonly=False):\n"
+        "    return to, allow_uri, readonly\n"
+    )
+    (package / "db.py").write_text("from odoo.sql_db import db_connect\n")
+    return tmp_path
+
+
+def ask(path, *, hooked, call):
+    program = f"import odoo.db, odoo.sql_db; print({call})"
+    paths = [str(FOLDER)] if hooked else []
+    paths.append(str(path))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path[:0] = {paths!r}\n"
+            + (
+                "import importlib.util as u\n"
+                f"s = u.spec_from_file_location('site_of_odoo', {str(FOLDER)!r}"
+                " + '/sitecustomize.py')\n"
+                "m = u.module_from_spec(s); s.loader.exec_module(m)\n"
+                if hooked
+                else ""
+            )
+            + program,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_odoo_itself_would_connect_to_the_shared_database(fake_odoo):
+    call = "odoo.sql_db.db_connect('postgres')"
+    assert ask(fake_odoo, hooked=False, call=call) == "('postgres', False, False)"
+
+
+def test_every_way_to_connect_leads_to_the_own_database(fake_odoo):
+    call = "odoo.sql_db.db_connect('postgres', readonly=True)"
+    assert ask(fake_odoo, hooked=True, call=call) == "('t1', False, True)"
+    call = "odoo.db.db_connect('postgres')"
+    assert ask(fake_odoo, hooked=True, call=call) == "('t1', False, False)"
+
+
+def test_the_hook_is_gone_after_its_work(fake_odoo):
+    call = "any(type(f).__name__ == 'Finder' for f in __import__('sys').meta_path)"
+    assert ask(fake_odoo, hooked=True, call=call) == "False"
+
+
+def test_importing_other_modules_is_left_alone():
+    finder = sitecustomize.Finder()
+    assert finder.find_spec("odoo.tools", None) is None
+    assert importlib.import_module("json").__name__ == "json"
