@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Bring the master database to what the stack needs: modules, records, password.
+
+Run in a container of the master image that has the worker's keys, as often as wanted:
+it does what is missing and updates the modules. Settings come as one JSON object on
+standard input, so that no secret shows up in a process list or in what inspection
+tells of a container:
+
+``admin_password``, ``tenant_domain``, ``http_port``, ``stack``, ``network``,
+``subnet``, ``bridge``, ``docker_url``, ``tenant_gateway`` (where tenants reach
+PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``base_url``.
+"""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from odoo import SUPERUSER_ID, api
+from odoo.modules.registry import Registry
+from odoo.service import server
+from odoo.sql_db import db_connect
+from odoo.tools import config
+
+KEYS = Path("/run/saas/worker")
+MODULES = ("saas", "saas_docker")
+
+_logger = logging.getLogger("saas.setup")
+
+
+def main():
+    settings = json.load(sys.stdin)
+    config.parse_config(["--config", "/etc/odoo/odoo.conf"], setup_logging=True)
+    [database] = config["db_name"]
+    server.load_server_wide_modules()
+    registry = install_modules(database)
+    with registry.cursor() as cr:
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        set_parameters(env, settings)
+        set_admin_password(env, settings["admin_password"])
+        ensure_records(env, settings)
+
+
+def install_modules(database):
+    """Install our modules, or update them to the code of this image."""
+    installed = is_initialised(database)
+    _logger.info("%s our modules", "updating" if installed else "installing")
+    return Registry.new(
+        database,
+        update_module=True,
+        install_modules=MODULES,
+        upgrade_modules=MODULES if installed else (),
+        new_db_demo=False,
+    )
+
+
+def is_initialised(database):
+    with db_connect(database).cursor() as cr:
+        cr.execute(
+            "SELECT 1 FROM pg_tables WHERE tablename = 'ir_module_module' LIMIT 1"
+        )
+        return bool(cr.fetchone())
+
+
+def set_parameters(env, settings):
+    parameters = env["ir.config_parameter"]
+    for key, value in {
+        "saas.tenant_domain": settings["tenant_domain"],
+        "web.base.url": settings["base_url"],
+        "web.base.url.freeze": "True",
+        "report.url": "http://127.0.0.1:8069",
+    }.items():
+        if parameters.get_param(key) != value:
+            parameters.set_param(key, value)
+
+
+def set_admin_password(env, password):
+    """Set the administrator's password where it is not the given one already."""
+    admin = env.ref("base.user_admin")
+    env.cr.execute("SELECT password FROM res_users WHERE id = %s", (admin.id,))
+    [stored] = env.cr.fetchone()
+    context = env["res.users"]._crypt_context()
+    if not stored or not context.verify(password, stored):
+        admin.password = password
+
+
+def ensure_records(env, settings):
+    database_server = ensure(
+        env,
+        "database_server",
+        "saas.database.server",
+        {
+            "name": "PostgreSQL of the stack",
+            "host": "db",
+            "port": 5432,
+            "tenant_host": settings["tenant_gateway"],
+            "tenant_port": 5432,
+            "stack": settings["stack"],
+        },
+    )
+    password = (KEYS / "provisioner_password").read_text().strip()
+    if not has_password(database_server, password):
+        database_server.password = password
+    proxy = ensure(
+        env,
+        "proxy",
+        "saas.proxy",
+        {
+            "name": "Traefik of the stack",
+            "port": settings["http_port"],
+            "internal_url": settings["proxy_url"],
+        },
+    )
+    saas_server = ensure(
+        env,
+        "server",
+        "saas.server",
+        {
+            "name": "This machine",
+            "driver": "docker",
+            "docker_url": settings["docker_url"],
+            "docker_stack": settings["stack"],
+            "docker_network": settings["network"],
+            "docker_subnet": settings["subnet"],
+            "docker_bridge": settings["bridge"],
+            "proxy_id": proxy.id,
+            "database_server_id": database_server.id,
+        },
+    )
+    saas_server._prepare()
+    ensure_plans(env, saas_server)
+
+
+def has_password(database_server, password):
+    sealed = database_server.password_sealed
+    return bool(sealed) and database_server._unseal(sealed) == password
+
+
+def ensure_plans(env, saas_server):
+    image = ensure(
+        env,
+        "image_19",
+        "saas.image",
+        {"name": "Odoo 19.0", "version": "19.0", "reference": "saas-odoo:19.0"},
+    )
+    basic = ensure(
+        env,
+        "plan_basic",
+        "saas.plan",
+        {"name": "Basic", "image_id": image.id, "modules": "base", "sequence": 10},
+        once=True,
+    )
+    ensure(
+        env,
+        "plan_business",
+        "saas.plan",
+        {
+            "name": "Business",
+            "image_id": image.id,
+            "modules": "website,sale_management",
+            "memory": 768,
+            "sequence": 20,
+        },
+        once=True,
+    )
+    template = env["saas.template"]._get_or_create(
+        image=image,
+        modules=basic._get_modules(),
+        lang="en_US",
+        server=saas_server,
+        database_server=saas_server.database_server_id,
+    )
+    if template.state != "ready":
+        template.action_build()
+
+
+def ensure(env, name, model, values, *, once=False):
+    """Return the record of that name, created or brought to the values.
+
+    :param bool once: leave an existing one alone, it is the operator's to edit
+    """
+    xmlid = f"__setup__.{name}"
+    record = env.ref(xmlid, raise_if_not_found=False)
+    if not record:
+        record = env[model].create(values)
+        env["ir.model.data"]._update_xmlids(
+            [{"xml_id": xmlid, "record": record, "noupdate": True}]
+        )
+    elif not once:
+        current = record.read(list(values), load=False)[0]
+        changed = {key: value for key, value in values.items() if current[key] != value}
+        if changed:
+            record.write(changed)
+    return record
+
+
+if __name__ == "__main__":
+    main()

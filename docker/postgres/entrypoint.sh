@@ -1,0 +1,51 @@
+#!/bin/sh
+# Makes the cluster on the first start, brings roles and grants to what they should be
+# on every start, then becomes the server. A kill at any point is made good by the next
+# start: the cluster gets its name when it is whole, and the rest can be repeated.
+set -eu
+
+volume=/var/lib/postgresql/data
+keys=/run/saas/db
+PGDATA=$volume/17
+export PGDATA
+
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+case "${1:-postgres}" in
+    postgres) ;;
+    *) exec "$@" ;;
+esac
+
+for role in saas_master saas_provisioner; do
+    [ -s "$keys/$role" ] || fail "$keys/$role is missing: run the service keys first."
+done
+
+# PostgreSQL's own lock does not see a server in another container.
+exec 9>>"$volume/.lock"
+flock --nonblock 9 || fail "Another server uses this volume: stop it first."
+
+if [ ! -d "$PGDATA" ]; then
+    rm -rf "$PGDATA.new"
+    # Sorting that does not depend on the base image's C library.
+    initdb --pgdata="$PGDATA.new" --username=postgres --data-checksums \
+        --auth-local=peer --auth-host=scram-sha-256 --encoding=UTF8 \
+        --locale-provider=builtin --builtin-locale=C.UTF-8 \
+        --locale=C.UTF-8 --lc-collate=C --no-instructions
+    mv "$PGDATA.new" "$PGDATA"
+    sync --file-system "$volume"
+fi
+
+set -- -c config_file=/etc/saas/postgresql.conf -c hba_file=/etc/saas/pg_hba.conf \
+    -c "max_connections=${SAAS_DB_MAX_CONNECTIONS:-400}" \
+    -c "shared_buffers=${SAAS_DB_SHARED_BUFFERS:-256MB}"
+
+# By the socket alone: nobody else comes in before roles and grants are right.
+pg_ctl --wait --timeout=300 --silent --options="$* -c listen_addresses=" start
+psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username=postgres --dbname=postgres \
+    --file=/etc/saas/prepare.sql
+pg_ctl --wait --timeout=300 --silent --mode=fast stop
+
+exec postgres "$@"
