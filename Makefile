@@ -1,0 +1,51 @@
+# What people call; the work is done by docker/stack (plain Python, no packages).
+PYTHON ?= python3
+STACK = cd docker && $(PYTHON) -m stack
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help demo tenant down clean ps logs test lint test-unit test-odoo \
+	test-integration test-e2e bench
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+		awk -F'|' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+demo: ## everything, from a bare machine to the tenant alfa, logged in
+	@$(STACK) demo
+
+tenant: ## one more tenant: make tenant NAME=beta [PLAN=Business]
+	@$(STACK) tenant --name "$$NAME" --plan "$$PLAN"
+
+down: ## stop everything, keep all data
+	@$(STACK) down
+
+clean: ## remove every container, volume, network and image of ours
+	@$(STACK) clean
+
+ps: ## what runs
+	@$(STACK) ps
+
+logs: ## what the stack says: make logs [SERVICE=worker]
+	@$(STACK) logs --service "$$SERVICE"
+
+test: ## all levels of tests; the last line is the result
+	@$(STACK) test
+
+lint: ## ruff, mypy, pylint-odoo
+	@$(STACK) test lint
+
+test-unit: ## tests without Odoo and without Docker
+	@$(STACK) test unit
+
+test-odoo: ## the addons' own tests: make test-odoo [ADDON=saas]
+	@$(STACK) test odoo --addon "$$ADDON"
+
+test-integration: ## drivers against the real Docker, PostgreSQL and Traefik
+	@$(STACK) test integration
+
+test-e2e: ## the whole stack, beside the demo's (SAAS_TEST_KEEP=1 keeps it)
+	@$(STACK) test e2e
+
+bench: ## measure how long a new tenant takes
+	@$(STACK) bench

@@ -1,0 +1,157 @@
+"""The stack as an outside program sees it: XML-RPC and HTTP through the proxy.
+
+The host names of the demo need no DNS: connections go to this machine, and the host is
+named in the request.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import http.cookies
+import socket
+import urllib.parse
+import xmlrpc.client
+from typing import Any
+
+from .settings import Settings
+from .shell import StackError
+
+DATABASE = "master"
+LOGIN = "admin"
+SECONDS = 60
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class LocalConnection(http.client.HTTPConnection):
+    """A connection to this machine whatever host name is asked for."""
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+
+
+class LocalTransport(xmlrpc.client.Transport):
+    """XML-RPC over such a connection."""
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = LocalConnection(host, timeout=SECONDS)
+        self._connection = host, connection
+        return connection
+
+
+class Master:
+    """The external API of the master.
+
+    :raise StackError: what it refuses, in its own words
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._uid: int | None = None
+
+    def _call(self, service: str, method: str, *args: Any) -> Any:
+        proxy = xmlrpc.client.ServerProxy(
+            f"{self._settings.url}/xmlrpc/2/{service}",
+            transport=LocalTransport(),
+            allow_none=True,
+        )
+        try:
+            return getattr(proxy, method)(*args)
+        except xmlrpc.client.Fault as fault:
+            raise StackError(fault_sentence(fault.faultString)) from fault
+        except (OSError, xmlrpc.client.Error, http.client.HTTPException) as error:
+            raise StackError(
+                f"The master does not answer at {self._settings.url} ({error}): see "
+                "make ps, and make demo to start it."
+            ) from error
+
+    def login(self) -> int:
+        """Log in as staff; the id of the user."""
+        if self._uid is None:
+            uid = self._call(
+                "common",
+                "authenticate",
+                DATABASE,
+                LOGIN,
+                self._settings.admin_password,
+                {},
+            )
+            if not uid:
+                raise StackError(
+                    "The master refuses the password in .env (SAAS_ADMIN_PASSWORD): "
+                    "put the right one there."
+                )
+            self._uid = uid
+        return self._uid
+
+    def execute(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
+        return self._call(
+            "object",
+            "execute_kw",
+            *(DATABASE, self.login(), self._settings.admin_password),
+            *(model, method, list(args), kwargs),
+        )
+
+    def search(self, model: str, domain: list[Any], **kwargs: Any) -> list[int]:
+        return list(self.execute(model, "search", domain, **kwargs))
+
+    def read(self, model: str, record: int, *fields: str) -> dict[str, Any]:
+        return dict(self.execute(model, "read", [record], fields=list(fields))[0])
+
+    def create(self, model: str, **values: Any) -> int:
+        return int(self.execute(model, "create", [values])[0])
+
+
+def fault_sentence(fault: str) -> str:
+    """What a fault says for people: the last line where it holds a traceback."""
+    lines = [line.strip() for line in fault.splitlines() if line.strip()]
+    if not lines:
+        return "The master failed without a word: see make logs."
+    if not lines[0].startswith("Traceback"):
+        return " ".join(lines)
+    return lines[-1].partition(": ")[2] or lines[-1]
+
+
+@dataclasses.dataclass
+class Answer:
+    """One answer of a site, after its redirects."""
+
+    status: int
+    url: str
+    body: str
+
+
+class Browser:
+    """A visitor with cookies who follows redirects on this machine."""
+
+    def __init__(self) -> None:
+        self._cookies: dict[str, str] = {}
+
+    def get(self, url: str, redirects: int = 6) -> Answer:
+        """Open an address.
+
+        :raise OSError: nothing answers there (yet)
+        """
+        parts = urllib.parse.urlsplit(url)
+        connection = LocalConnection(parts.hostname or "", parts.port or 80, timeout=30)
+        path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        headers = {"User-Agent": "saas-stack"}
+        if self._cookies:
+            pairs = (f"{name}={value}" for name, value in self._cookies.items())
+            headers["Cookie"] = "; ".join(pairs)
+        try:
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            body = answer.read().decode(errors="replace")
+        finally:
+            connection.close()
+        self._keep_cookies(answer.headers.get_all("Set-Cookie") or [])
+        location = answer.headers.get("Location")
+        if answer.status in REDIRECTS and location and redirects:
+            return self.get(urllib.parse.urljoin(url, location), redirects - 1)
+        return Answer(answer.status, url, body)
+
+    def _keep_cookies(self, headers: list[str]) -> None:
+        for header in headers:
+            for name, morsel in http.cookies.SimpleCookie(header).items():
+                self._cookies[name] = morsel.value

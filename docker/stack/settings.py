@@ -1,0 +1,213 @@
+"""What the operator can set: the ``.env`` file, the environment, and defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from .shell import StackError
+
+ROOT = Path(__file__).resolve().parents[2]
+TEST_STACK = "saas-test"
+
+DEFAULTS = {
+    "SAAS_STACK": "saas",
+    "SAAS_HTTP_PORT": "8080",
+    "SAAS_HOST": "saas.localhost",
+    "SAAS_TENANT_DOMAIN": "odoo.localhost",
+    "SAAS_CONTROL_SUBNET": "172.30.0.0/24",
+    "SAAS_TENANT_SUBNET": "172.28.0.0/20",
+    "SAAS_TENANT_BRIDGE": "saas0",
+    "DEBIAN_MIRROR": "http://deb.debian.org/debian",
+    "BASE_IMAGE": "debian:trixie-slim",
+    "ODOO_BASE_IMAGE": "",
+    "POSTGRES_BASE_IMAGE": "",
+    "TRAEFIK_BASE_IMAGE": "",
+    "ODOO_DEB": "",
+    "ODOO_DEB_UNCHECKED": "",
+}
+SECRETS = ("SAAS_ADMIN_PASSWORD",)
+SMALLEST_NETWORK = 64
+TEST_VALUES = {
+    "SAAS_STACK": TEST_STACK,
+    "SAAS_HTTP_PORT": "18080",
+    "SAAS_HOST": "saas.localhost",
+    "SAAS_TENANT_DOMAIN": "odoo.localhost",
+    "SAAS_CONTROL_SUBNET": "172.30.1.0/24",
+    "SAAS_TENANT_SUBNET": "172.28.16.0/20",
+    "SAAS_TENANT_BRIDGE": "saastest0",
+    # Where tests of crashes lay files; nothing happens while it is empty.
+    "SAAS_FAIL_POINTS": "/var/lib/odoo/fail-points",
+}
+FIRST_ENV = """\
+# Settings of this stack; README.md says what each means. Not in git.
+SAAS_HTTP_PORT=8080
+SAAS_HOST=saas.localhost
+SAAS_TENANT_DOMAIN=odoo.localhost
+"""
+
+
+def parse_env(text: str) -> dict[str, str]:
+    """The ``NAME=value`` lines of an env file; quotes around a value are dropped."""
+    values = {}
+    for line in text.splitlines():
+        name, separator, value = line.strip().partition("=")
+        if not separator or name.startswith("#"):
+            continue
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        values[name.removeprefix("export ").strip()] = value
+    return values
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of one stack; everything in it is known before anything runs."""
+
+    root: Path
+    values: Mapping[str, str] = dataclasses.field(repr=False)
+
+    def __getitem__(self, name: str) -> str:
+        return self.values[name]
+
+    @property
+    def stack(self) -> str:
+        return self["SAAS_STACK"]
+
+    @property
+    def port(self) -> int:
+        return int(self["SAAS_HTTP_PORT"])
+
+    @property
+    def host(self) -> str:
+        return self["SAAS_HOST"]
+
+    @property
+    def admin_password(self) -> str:
+        return self["SAAS_ADMIN_PASSWORD"]
+
+    @property
+    def cache(self) -> Path:
+        """Downloads, logs and build contexts; may be removed at any time."""
+        return self.root / ".cache"
+
+    @property
+    def tenant_network(self) -> str:
+        return f"{self.stack}_tenants"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}{self.port_suffix}"
+
+    @property
+    def port_suffix(self) -> str:
+        return "" if self.port == 80 else f":{self.port}"
+
+    def control_address(self, number: int) -> str:
+        """A fixed address in the control network."""
+        return str(_network(self, "SAAS_CONTROL_SUBNET")[number])
+
+    @property
+    def tenant_gateway(self) -> str:
+        """The host's address in the tenants' network; PostgreSQL is published there."""
+        return str(_network(self, "SAAS_TENANT_SUBNET")[1])
+
+    @property
+    def tenant_dynamic_range(self) -> str:
+        """The upper half of the tenants' network: addresses that Docker may choose.
+
+        The lower half is given out by the master, one fixed address per tenant.
+        """
+        return str(list(_network(self, "SAAS_TENANT_SUBNET").subnets(1))[1])
+
+    def compose_values(self) -> dict[str, str]:
+        """What the Compose file may refer to; never a secret."""
+        given = {
+            name: value
+            for name, value in self.values.items()
+            if name.startswith("SAAS_") and name not in SECRETS
+        }
+        return {
+            # Only root may listen on such a port.
+            **({"SAAS_PROXY_USER": "0:0"} if self.port < 1024 else {}),
+            **given,
+            "SAAS_WEB_ADDRESS": self.control_address(10),
+            "SAAS_WORKER_ADDRESS": self.control_address(11),
+            "SAAS_DB_ADDRESS": self.control_address(12),
+            "SAAS_TENANT_GATEWAY": self.tenant_gateway,
+        }
+
+
+def _network(settings: Settings, name: str) -> ipaddress.IPv4Network:
+    try:
+        return ipaddress.IPv4Network(settings[name])
+    except ValueError as error:
+        raise StackError(
+            f"{name} is not an IPv4 network ({settings[name]}): correct it in .env."
+        ) from error
+
+
+def load(root: Path = ROOT) -> Settings:
+    """The settings of the stack that people use; makes ``.env`` on the first run."""
+    path = root / ".env"
+    ensure_env_file(path)
+    stored = parse_env(path.read_text(encoding="utf-8"))
+    given = {name: os.environ[name] for name in DEFAULTS if os.environ.get(name)}
+    return checked(Settings(root, {**DEFAULTS, **stored, **given}))
+
+
+def load_test(root: Path = ROOT) -> Settings:
+    """The settings of the stack that the end-to-end tests have to themselves."""
+    path = root / ".env"
+    stored = parse_env(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept = {name: stored[name] for name in stored if not name.startswith("SAAS_")}
+    given = {
+        name: os.environ[name]
+        for name in DEFAULTS
+        if os.environ.get(name) and not name.startswith("SAAS_")
+    }
+    password = parse_env(_read_or_make(root / ".cache" / "test.env"))
+    return checked(
+        Settings(root, {**DEFAULTS, **kept, **given, **TEST_VALUES, **password})
+    )
+
+
+def _read_or_make(path: Path) -> str:
+    """The env file with the password of the tests' stack."""
+    path.parent.mkdir(exist_ok=True)
+    ensure_env_file(path, "")
+    return path.read_text(encoding="utf-8")
+
+
+def checked(settings: Settings) -> Settings:
+    """The same settings.
+
+    :raise StackError: one of them cannot be used
+    """
+    port = settings["SAAS_HTTP_PORT"]
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise StackError(f"SAAS_HTTP_PORT is not a port ({port}): correct it in .env.")
+    for name in ("SAAS_CONTROL_SUBNET", "SAAS_TENANT_SUBNET"):
+        if _network(settings, name).num_addresses < SMALLEST_NETWORK:
+            raise StackError(
+                f"{name} is no network for a stack ({settings[name]}): correct it in "
+                ".env."
+            )
+    return settings
+
+
+def ensure_env_file(path: Path, first: str = FIRST_ENV) -> None:
+    """Make an env file if there is none; its password is its own, and the owner's."""
+    text = path.read_text(encoding="utf-8") if path.exists() else first
+    if "SAAS_ADMIN_PASSWORD" not in parse_env(text):
+        # Compose interpolates some characters in such files, so only plain ones.
+        text = f"{text.rstrip()}\nSAAS_ADMIN_PASSWORD={secrets.token_hex(12)}\n"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    path.chmod(0o600)

@@ -1,0 +1,276 @@
+"""All levels of tests in one run, and one honest line about them at the end."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from . import clean, engine, odoo_tests
+from .demo import STACK_PHASES, Stack
+from .packages import Apt
+from .settings import TEST_STACK, Settings
+from .shell import Progress, Shell, StackError
+
+INTEGRATION_STACK = "saas-itest"
+LEVELS = ("lint", "unit", "odoo", "integration", "e2e")
+IMAGE_PHASES = 5
+REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What came of one level: how many tests passed, and the names of the others."""
+
+    level: str
+    passed: int = 0
+    failed: tuple[str, ...] = ()
+
+    def checked(self, code: int = 0) -> Result:
+        """The same, unless it tested nothing or ended badly without saying so."""
+        if not self.passed and not self.failed:
+            return Result(self.level, 0, ("no test ran",))
+        if code and not self.failed:
+            return Result(self.level, self.passed, (f"ended with code {code}",))
+        return self
+
+
+def read_junit(level: str, text: str) -> Result:
+    """What a JUnit report says; errors and skipped tests count as failed."""
+    passed, failed = 0, []
+    for case in ElementTree.fromstring(text).iter("testcase"):
+        name = f"{case.get('classname', '')}.{case.get('name', '')}".strip(".")
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed.append(name)
+        elif case.find("skipped") is not None:
+            failed.append(f"{name} (skipped)")
+        else:
+            passed += 1
+    # One whose clean-up failed as well is reported twice.
+    return Result(level, passed, tuple(dict.fromkeys(failed)))
+
+
+def last_line(results: Sequence[Result]) -> str:
+    passed = sum(result.passed for result in results)
+    failed = sum(len(result.failed) for result in results)
+    return f"{passed} passed, {failed} failed"
+
+
+def all_stacks(settings: Settings) -> list[str]:
+    """Every stack that this clone may have made, the demo's own included."""
+    return [settings.stack, TEST_STACK, INTEGRATION_STACK]
+
+
+class Run:
+    """One run of some levels."""
+
+    def __init__(self, settings: Settings, shell: Shell, addon: str) -> None:
+        self.settings = settings
+        self.shell = shell
+        self.addon = addon
+        self.apt = Apt(shell)
+        self.reports = settings.cache / "reports"
+        self.venv = settings.root / ".venv"
+
+    def level(self, name: str) -> Result:
+        """Run one level; whatever stands in its way is a failure with a name."""
+        print(f"\n== {name}", flush=True)
+        began = time.monotonic()
+        try:
+            result: Result = getattr(self, f"run_{name}")()
+        except StackError as error:
+            print(f"{error.message}\n{error.details}", flush=True)
+            result = Result(name, 0, (error.message,))
+        seconds = time.monotonic() - began
+        print(f"== {name}: {last_line([result])} in {seconds:.0f} s", flush=True)
+        for failure in result.failed:
+            print(f"   FAILED {failure}", flush=True)
+        return result
+
+    def run_lint(self) -> Result:
+        """Format, errors, types of the engine packages, and Odoo's own habits."""
+        addons = [str(path) for path in self._addons()]
+        config = f"--config-file={self.settings.root / 'mypy.ini'}"
+        types = self.settings.cache / "types"
+        checks = {
+            "ruff format": [self._tool("ruff"), "format", "--check", "."],
+            "ruff check": [self._tool("ruff"), "check", "."],
+            "mypy": [self._tool("mypy"), config, *self._typed_packages()],
+            "pylint-odoo": [self._tool("pylint"), *addons],
+        }
+        passed: list[str] = []
+        failed: list[str] = []
+        for name, argv in checks.items():
+            # In the clone's root its folder docker/ would pass for the library.
+            cwd = types if name == "mypy" else self.settings.root
+            code = self.shell.stream(argv, cwd=cwd)
+            (failed if code else passed).append(name)
+        return Result("lint", len(passed), tuple(failed)).checked()
+
+    def _typed_packages(self) -> list[str]:
+        """The engine packages by the names that they have inside Odoo."""
+        place = self.settings.cache / "types" / "odoo" / "addons"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_symlink():
+            place.symlink_to(self.settings.root / "addons")
+        names = [path.name for path in self._addons() if (path / "engine").is_dir()]
+        return [word for name in names for word in ("-p", f"odoo.addons.{name}.engine")]
+
+    def run_unit(self) -> Result:
+        return self._pytest("unit")
+
+    def run_odoo(self) -> Result:
+        """The addons' own tests, by Odoo's own runner in the master's image."""
+        stack = self._stack(IMAGE_PHASES)
+        stack.have_images()
+        addons = [self.addon] if self.addon else [path.name for path in self._addons()]
+        runner = odoo_tests.Runner(self.settings, self.shell)
+        try:
+            found = runner.run(addons)
+        finally:
+            runner.stop()
+        return Result("odoo", found.passed, found.failed).checked(found.code)
+
+    def run_integration(self) -> Result:
+        self._stack(IMAGE_PHASES).have_images()
+        clean.remove_stack(self.shell, INTEGRATION_STACK)
+        try:
+            return self._pytest("integration", {"SAAS_STACK": INTEGRATION_STACK})
+        finally:
+            clean.remove_stack(self.shell, INTEGRATION_STACK)
+
+    def run_e2e(self) -> Result:
+        self.apt.ensure("chromium", "chromium")
+        self._stack(STACK_PHASES).up()
+        try:
+            return self._pytest("e2e", self.stack_environment())
+        finally:
+            if not keeps():
+                clean.remove_stack(self.shell, TEST_STACK)
+
+    def stack_environment(self) -> dict[str, str]:
+        """What tests are told about the stack that they have to themselves."""
+        return {
+            **self.settings.compose_values(),
+            "SAAS_ADMIN_PASSWORD": self.settings.admin_password,
+            "SAAS_URL": self.settings.url,
+        }
+
+    def _pytest(self, level: str, env: dict[str, str] | None = None) -> Result:
+        report = self.reports / f"{level}.xml"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.unlink(missing_ok=True)
+        argv = [self._tool("python"), "-m", "pytest", f"tests/{level}"]
+        argv += ["-q", "-p", "no:odoo", f"--junitxml={report}"]
+        if self.shell.docker_as_root and level != "unit":
+            argv = ["sudo", "--preserve-env", *argv]
+        code = self.shell.stream(argv, cwd=self.settings.root, env=env)
+        if not report.exists():
+            return Result(level, 0, (f"pytest ended with code {code} and no report",))
+        return read_junit(level, report.read_text(encoding="utf-8")).checked(code)
+
+    def _stack(self, phases: int) -> Stack:
+        return Stack(self.settings, self.shell, Progress(phases))
+
+    def _tool(self, name: str) -> str:
+        return str(self.venv / "bin" / name)
+
+    def _addons(self) -> list[Path]:
+        return sorted(
+            path.parent for path in self.settings.root.glob("addons/*/__manifest__.py")
+        )
+
+    def ensure_venv(self) -> None:
+        """Have the tools of the tests in ``.venv``, as the two lists pin them.
+
+        :raise StackError: they cannot be had
+        """
+        if sys.version_info < (3, 11):
+            raise StackError(
+                "The tests need Python 3.11 or newer: install it, and run make test "
+                "PYTHON=python3.11."
+            )
+        stamp = self.venv / "requirements.sha256"
+        lists = [self.settings.root / name for name in REQUIREMENTS]
+        wanted = hashlib.sha256(
+            b"".join(path.read_bytes() for path in lists)
+        ).hexdigest()
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        create = [sys.executable, "-m", "venv", "--clear", str(self.venv)]
+        if self.shell.run(create, check=False).returncode:
+            self.apt.install("python3-venv")
+            self.shell.run(create, "No Python environment can be made in .venv.")
+        pip = [self._tool("python"), "-m", "pip", "install", "--quiet"]
+        for path in lists:
+            pip += ["-r", str(path)]
+        self.shell.run(
+            pip,
+            "The packages of the tests cannot be installed: see that pip reaches its "
+            "index, then try again.",
+        )
+        stamp.write_text(wanted)
+
+    def remove_leftovers(self) -> None:
+        """Remove what a run that was killed has left behind."""
+        if not engine.answers(self.shell):
+            return
+        stacks = [INTEGRATION_STACK] if keeps() else [INTEGRATION_STACK, TEST_STACK]
+        for name in stacks:
+            removed = clean.remove_stack(self.shell, name)
+            if any(removed.values()):
+                print(f"Left behind by a run before, {name}: {clean.sentence(removed)}")
+
+
+def keeps() -> bool:
+    """Whether the stack of the tests stays for the next run, to write tests faster."""
+    return bool(os.environ.get("SAAS_TEST_KEEP"))
+
+
+def run(settings: Settings, shell: Shell, names: Sequence[str], addon: str) -> int:
+    """Run the levels (all without a name); the exit code."""
+    unknown = [name for name in names if name not in LEVELS]
+    if unknown:
+        raise StackError(f"There is no level {unknown[0]}: {', '.join(LEVELS)}.")
+    tests = Run(settings, shell, addon)
+    began = time.monotonic()
+    results = _run_levels(tests, names or LEVELS)
+    print(f"\n{time.monotonic() - began:.0f} s in all.")
+    for result in results:
+        print(f"{result.level:<12} {last_line([result])}")
+        for failure in result.failed:
+            print(f"   FAILED {failure}")
+    print(last_line(results), flush=True)
+    return 1 if any(result.failed for result in results) else 0
+
+
+def _run_levels(tests: Run, names: Sequence[str]) -> list[Result]:
+    try:
+        print("== prepare", flush=True)
+        tests.ensure_venv()
+        if set(names) - {"lint", "unit"}:
+            tests.remove_leftovers()
+    except StackError as error:
+        print(f"{error.message}\n{error.details}", flush=True)
+        return [Result("prepare", 0, (error.message,))]
+    return [tests.level(name) for name in names]
+
+
+def bench(settings: Settings, shell: Shell) -> int:
+    """Measure on a stack of its own; the exit code."""
+    tests = Run(settings, shell, "")
+    tests.ensure_venv()
+    tests.remove_leftovers()
+    Stack(settings, shell, Progress(STACK_PHASES)).up()
+    env = {**os.environ, **tests.stack_environment()}
+    try:
+        argv = [str(tests.venv / "bin" / "python"), "tests/bench/run.py"]
+        return shell.stream(argv, cwd=settings.root, env=env)
+    finally:
+        if not keeps():
+            clean.remove_stack(shell, TEST_STACK)

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from stack import settings
+from stack.settings import Settings
+from stack.shell import StackError
+
+
+def _make(**values: str) -> Settings:
+    return Settings(Path("/clone"), {**settings.DEFAULTS, **values})
+
+
+def test_an_env_file_may_have_comments_quotes_and_exports():
+    text = "# a comment\nA=1\nexport B = two words\nC='x=y'\nD=\"\"\nnothing\n"
+    assert settings.parse_env(text) == {
+        "A": "1",
+        "B": "two words",
+        "C": "x=y",
+        "D": "",
+    }
+
+
+def test_the_first_run_makes_an_env_file_that_only_its_owner_reads(tmp_path):
+    path = tmp_path / ".env"
+    settings.ensure_env_file(path)
+    values = settings.parse_env(path.read_text())
+    assert len(values["SAAS_ADMIN_PASSWORD"]) == 24
+    assert values["SAAS_HTTP_PORT"] == "8080"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_second_run_keeps_the_password_and_what_the_operator_wrote(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("SAAS_HTTP_PORT=9090\n")
+    settings.ensure_env_file(path)
+    first = path.read_text()
+    settings.ensure_env_file(path)
+    assert path.read_text() == first
+    assert first.startswith("SAAS_HTTP_PORT=9090\nSAAS_ADMIN_PASSWORD=")
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("SAAS_HTTP_PORT=9090\nSAAS_HOST=a.test\n")
+    monkeypatch.setenv("SAAS_HTTP_PORT", "9191")
+    loaded = settings.load(tmp_path)
+    assert loaded.port == 9191
+    assert loaded.host == "a.test"
+
+
+def test_the_tests_have_a_stack_of_their_own_whatever_the_env_file_says(tmp_path):
+    (tmp_path / ".env").write_text("SAAS_HTTP_PORT=9090\nODOO_DEB=/x.deb\n")
+    loaded = settings.load_test(tmp_path)
+    assert (loaded.stack, loaded.port) == ("saas-test", 18080)
+    assert loaded["ODOO_DEB"] == "/x.deb"
+    assert settings.load_test(tmp_path).admin_password == loaded.admin_password
+
+
+def test_addresses_derive_from_the_subnets():
+    made = _make()
+    assert made.control_address(10) == "172.30.0.10"
+    assert made.tenant_gateway == "172.28.0.1"
+    assert made.tenant_dynamic_range == "172.28.8.0/21"
+
+
+def test_port_80_is_not_part_of_the_address():
+    assert _make(SAAS_HTTP_PORT="80").url == "http://saas.localhost"
+    assert _make().url == "http://saas.localhost:8080"
+
+
+def test_no_secret_reaches_compose():
+    made = _make(SAAS_ADMIN_PASSWORD="hush")
+    assert "hush" not in made.compose_values().values()
+
+
+def test_what_the_env_file_says_beyond_the_defaults_reaches_compose():
+    made = _make(SAAS_WEB_WORKERS="2")
+    assert made.compose_values()["SAAS_WEB_WORKERS"] == "2"
+
+
+def test_a_port_below_1024_makes_the_proxy_root():
+    assert _make(SAAS_HTTP_PORT="80").compose_values()["SAAS_PROXY_USER"] == "0:0"
+    assert "SAAS_PROXY_USER" not in _make().compose_values()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SAAS_HTTP_PORT", "http", "SAAS_HTTP_PORT is not a port (http)"),
+        ("SAAS_HTTP_PORT", "70000", "SAAS_HTTP_PORT is not a port (70000)"),
+        (
+            "SAAS_TENANT_SUBNET",
+            "172.28.0.0",
+            "SAAS_TENANT_SUBNET is no network for a stack (172.28.0.0)",
+        ),
+        (
+            "SAAS_CONTROL_SUBNET",
+            "here",
+            "SAAS_CONTROL_SUBNET is not an IPv4 network (here)",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(name, value, sentence):
+    with pytest.raises(StackError) as caught:
+        settings.checked(_make(**{name: value}))
+    assert caught.value.message == f"{sentence}: correct it in .env."

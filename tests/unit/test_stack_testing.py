@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+
+from stack import odoo_tests, testing
+from stack.testing import Result
+
+JUNIT = """<testsuites><testsuite>
+<testcase classname="tests.a" name="good"/>
+<testcase classname="tests.a" name="bad"><failure>no</failure></testcase>
+<testcase classname="tests.a" name="broken"><error>no</error></testcase>
+<testcase classname="tests.a" name="broken"><error>clean-up</error></testcase>
+<testcase classname="tests.a" name="left"><skipped/></testcase>
+</testsuite></testsuites>"""
+LOG = """\
+2026-01-01 10:00:00,000 7 INFO x odoo.addons.saas.tests.t: Starting TestA.test_1 ...
+2026-01-01 10:00:00,000 7 ERROR x odoo.addons.saas.tests.t: FAIL: TestA.test_1
+Traceback (most recent call last):
+AssertionError: 1 != 2
+2026-01-01 10:00:00,000 7 INFO x odoo.addons.saas.tests.t: skipped TestA.test_2 : why
+2026-01-01 10:00:01,000 7 ERROR x odoo.tests.result: 1 failed, {errors} error(s) of 5 \
+tests when loading database 'scratch'
+"""
+
+
+def test_errors_and_skipped_tests_count_as_failed():
+    result = testing.read_junit("unit", JUNIT)
+    assert result.passed == 1
+    assert result.failed == ("tests.a.bad", "tests.a.broken", "tests.a.left (skipped)")
+
+
+def test_a_level_without_a_test_has_failed():
+    assert Result("unit").checked() == Result("unit", 0, ("no test ran",))
+
+
+def test_a_level_that_ends_badly_has_failed_even_if_its_tests_passed():
+    assert Result("unit", 3).checked(3).failed == ("ended with code 3",)
+
+
+def test_the_last_line_sums_all_levels():
+    results = [
+        Result("unit", 2),
+        Result("odoo", 3, ("a", "b")),
+        Result("e2e", 0, ("c",)),
+    ]
+    assert testing.last_line(results) == "5 passed, 3 failed"
+
+
+def test_every_level_runs_even_if_an_earlier_one_failed():
+    class Levels:
+        def ensure_venv(self):
+            pass
+
+        def remove_leftovers(self):
+            pass
+
+        def level(self, name):
+            return Result(name, 0, ("bad",))
+
+    results = testing._run_levels(Levels(), testing.LEVELS)
+    assert [result.level for result in results] == list(testing.LEVELS)
+
+
+def test_odoos_own_log_is_counted():
+    found = odoo_tests.read_log(LOG.format(errors=0), 1)
+    assert found.passed == 3
+    assert found.failed == ("TestA.test_1", "TestA.test_2 (skipped)")
+
+
+def test_an_error_outside_of_a_test_is_not_lost():
+    found = odoo_tests.read_log(LOG.format(errors=1), 1)
+    assert "a test without a name (1)" in found.failed
+
+
+def test_an_odoo_that_dies_before_its_tests_has_failed():
+    found = odoo_tests.read_log("Killed", 137)
+    assert found.failed == ("Odoo ended with code 137 before its tests did",)
+
+
+def test_what_failed_is_shown_with_its_traceback():
+    shown = odoo_tests.failures_of(LOG.format(errors=0))
+    assert "AssertionError: 1 != 2" in shown
+    assert "Starting" not in shown
+
+
+@pytest.mark.parametrize(
+    ("manifests", "expected"),
+    [
+        (
+            {
+                "a": "{'depends': ['mail', 'queue_job']}",
+                "b": "{'depends': ['a', 'web']}",
+            },
+            ["mail", "queue_job", "web"],
+        ),
+        ({"a": "{}"}, ["base"]),
+    ],
+)
+def test_dependencies_are_those_that_are_not_ours(manifests, expected):
+    assert odoo_tests.dependencies(manifests) == expected
