@@ -1,0 +1,94 @@
+"""One stack for all tests here: brought up before them, and theirs alone.
+
+``make test-e2e`` starts it and tells about it in the environment.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import urllib.parse
+
+import docker
+import pytest
+
+from .master import Master
+from .stack import Stack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _names_of_this_machine():
+    """Resolve ``*.localhost`` to this machine, as browsers do and libraries do not."""
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **kwargs):
+        if isinstance(host, str) and host.endswith(".localhost"):
+            host = "127.0.0.1"
+        return resolve(host, *args, **kwargs)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def engine():
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def stack(engine):
+    return Stack(engine, os.environ["SAAS_STACK"])
+
+
+@pytest.fixture(scope="session")
+def master():
+    url = urllib.parse.urlsplit(os.environ["SAAS_URL"])
+    return Master(url.hostname, url.port, os.environ["SAAS_ADMIN_PASSWORD"])
+
+
+@pytest.fixture(scope="session")
+def plan(master):
+    [plan] = master.search("saas.plan", [("name", "=", "Basic")])
+    return plan
+
+
+@pytest.fixture(scope="session")
+def names():
+    """Host names that no other test has; those of erased tenants stay taken."""
+    return (f"e2e{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def make_tenant(master, plan, names):
+    """Make tenants that are erased after the test, whatever became of them."""
+    made = []
+
+    def make(name=None, **values):
+        name = name or next(names)
+        partner = master.create(
+            "res.partner", {"name": f"Customer {name}", "email": f"{name}@example.com"}
+        )
+        values = {"plan_id": plan, **values, "name": name, "partner_id": partner}
+        made.append(master.create("saas.tenant", values))
+        return made[-1]
+
+    yield make
+    erasing = []
+    for tenant in made:
+        if master.read("saas.tenant", tenant, "state") != "deleted":
+            erasing += master.call("saas.tenant", "action_delete", tenant, True)
+    for operation in erasing:
+        master.follow(operation)
+
+
+@pytest.fixture
+def tenant(master, make_tenant):
+    """One running tenant."""
+    number = make_tenant()
+    master.provision(number)
+    return number
