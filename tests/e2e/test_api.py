@@ -80,9 +80,10 @@ def test_power_and_holds(master, stack, tenant):
 
 def test_a_restarted_tenant_keeps_what_its_customer_wrote(master, stack, tenant):
     uid = master.read("saas.tenant", tenant, "uid")
-    stack.sql("UPDATE res_company SET company_details = 'kept' WHERE id = 1", uid)
+    stack.sql("UPDATE res_company SET company_registry = 'kept' WHERE id = 1", uid)
     assert master.run(tenant, "action_restart")[0] == "done"
-    assert stack.sql("SELECT company_details FROM res_company WHERE id = 1", uid)
+    read = "SELECT company_registry FROM res_company WHERE id = 1"
+    assert stack.sql(read, uid) == ["kept"]
 
 
 def test_what_a_customer_gets_is_theirs(master, stack, tenant):

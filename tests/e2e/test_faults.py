@@ -56,9 +56,7 @@ def test_of_twenty_who_want_one_name_at_once_one_gets_it(master, stack, plan, na
     lost = [message for tenant, message in answers if not tenant]
     assert [result for _tenant, result in won] == [("done", False)]
     assert len(lost) == 19
-    assert {message.split(".")[0] for message in lost} == {
-        "That address is already taken"
-    }
+    assert all("That address is already taken" in message for message in lost), lost
     [[tenant, _result]] = won
     uid = master.read("saas.tenant", tenant, "uid")
     assert stack.take_inventory().of(uid) == {
@@ -81,14 +79,14 @@ def test_a_missing_image_is_named(master, stack, make_tenant):
 
 
 @pytest.mark.parametrize(
-    ("model", "values", "word"),
+    ("model", "values", "words"),
     [
-        ("saas.server", {"docker_url": "unix:///var/run/no-engine.sock"}, "engine"),
-        ("saas.database.server", {"port": 9}, "PostgreSQL"),
+        ("saas.server", {"docker_url": "unix:///run/no-engine.sock"}, "no-engine"),
+        ("saas.database.server", {"port": 9}, "nothing listens at db:9"),
     ],
 )
 def test_a_part_that_is_down_is_named_and_tried_again(
-    master, stack, make_tenant, model, values, word
+    master, stack, make_tenant, model, values, words
 ):
     [record] = master.search(model, [])
     tenant = make_tenant()
@@ -99,7 +97,7 @@ def test_a_part_that_is_down_is_named_and_tried_again(
         down.callback(master.call, model, "write", record, before)
         [operation] = master.call("saas.tenant", "action_provision", tenant)
         message = wait_for_message(master, operation)
-        assert word.lower() in message.lower()
+        assert words in message
         assert master.read("saas.tenant", tenant, "state_message") == message
     assert master.follow(operation) == "done"
     assert master.read("saas.tenant", tenant, "state") == "running"

@@ -38,8 +38,9 @@ FROM debian:trixie-slim
 LABEL saas.image=1
 RUN groupadd --gid 4711 odoo \\
  && useradd --uid 4711 --gid odoo --home-dir /var/lib/odoo odoo \\
- && mkdir -p /etc/odoo /var/lib/odoo /mnt/source \\
+ && mkdir -p /etc/odoo /var/lib/odoo /mnt/source /mnt/extra-addons \\
  && chown odoo:odoo /etc/odoo /var/lib/odoo
+VOLUME ["/var/lib/odoo", "/mnt/extra-addons"]
 USER odoo
 CMD ["sleep", "infinity"]
 """

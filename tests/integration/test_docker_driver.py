@@ -508,6 +508,14 @@ def test_an_address_taken_by_another_container_is_told(bench, driver):
     bench.run(bench.spec())
 
 
+def test_volumes_that_an_image_asks_for_go_with_the_container(bench, driver):
+    before = {row["Name"] for row in bench.api.volumes()["Volumes"]}
+    bench.run(bench.spec())
+    bench.run(bench.spec(environment={"CHANGED": "1"}))
+    driver.delete(UID, keep_data=False)
+    assert {row["Name"] for row in bench.api.volumes()["Volumes"]} == before
+
+
 # === THE WAY TO THE SERVER === #
 
 

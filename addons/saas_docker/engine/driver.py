@@ -133,7 +133,7 @@ class DockerDriver(Driver):
                 body, objects.LABEL_SPEC
             ):
                 api.stop(name, timeout=STOP_SECONDS)
-                find(api.remove_container, name, force=True)
+                _remove_container(api, name)
                 found = None
             if found is None:
                 self._require_network(api)
@@ -150,7 +150,7 @@ class DockerDriver(Driver):
     ) -> None:
         status = found["State"]["Status"] if found else "created"
         if status in ("removing", "dead"):
-            find(api.remove_container, name, force=True)
+            _remove_container(api, name)
             raise RetryableError(f"Container {name} is being removed.", reason="busy")
         if status == "created":
             # Never started, so nobody knows whether its files were all laid.
@@ -255,7 +255,7 @@ class DockerDriver(Driver):
             for row in api.containers(all=True, filters=filters):
                 if keep_data:
                     find(api.stop, row["Id"], timeout=STOP_SECONDS)
-                find(api.remove_container, row["Id"], force=True)
+                _remove_container(api, row["Id"])
             for row in api.volumes(filters=filters)["Volumes"] or ():
                 kind = row["Labels"].get(objects.LABEL_KIND)
                 if not (keep_data and kind == objects.KIND_STATE):
@@ -314,7 +314,7 @@ class DockerDriver(Driver):
             if found := find(api.inspect_container, name):
                 if not self._is_ours(found["Config"]["Labels"], uid):
                     return
-                find(api.remove_container, name, force=True)
+                _remove_container(api, name)
             found = find(api.inspect_volume, volume)
             if found and self._is_ours(found["Labels"], uid):
                 find(api.remove_volume, volume)
@@ -384,6 +384,11 @@ class DockerDriver(Driver):
         return labels.get(objects.LABEL_STACK) == self.config.stack and (
             not uid or labels.get(objects.LABEL_TENANT) == uid
         )
+
+
+def _remove_container(api: APIClient, name: str) -> None:
+    # With the nameless volumes that the image asked for; ours have names and stay.
+    find(api.remove_container, name, force=True, v=True)
 
 
 def _label(container: Mapping[str, Any], name: str) -> str:
