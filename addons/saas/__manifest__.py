@@ -13,6 +13,7 @@
         "security/saas_groups.xml",
         "security/ir.model.access.csv",
         "security/saas_security.xml",
+        "data/ir_sequence_data.xml",
         "data/queue_job_data.xml",
         "data/ir_cron_data.xml",
         "wizard/saas_tenant_suspend_views.xml",

@@ -17,7 +17,7 @@ from . import downloads
 from .settings import TEST_STACK, Settings
 from .shell import Shell, StackError
 
-CACHE_LABEL = "saas.cache=1"
+CACHE_STACK = "saas-cache"
 DATABASE_CONTAINER = f"{TEST_STACK}-odoo-db"
 ODOO_CONTAINER = f"{TEST_STACK}-odoo"
 NETWORK = f"{TEST_STACK}_odoo"
@@ -125,7 +125,9 @@ class Runner:
         ours = f"saas.stack={TEST_STACK}"
         self._shell.docker("network", "create", "--label", ours, NETWORK)
         for volume in (DATABASE_VOLUME, FILES_VOLUME):
-            self._shell.docker("volume", "create", "--label", CACHE_LABEL, volume)
+            self._shell.docker(
+                "volume", "create", "--label", f"saas.stack={CACHE_STACK}", volume
+            )
         self._shell.docker(
             *("run", "--detach", "--name", DATABASE_CONTAINER, "--label", ours),
             *("--network", NETWORK, "--network-alias", "db", "--user", "root"),

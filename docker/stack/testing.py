@@ -63,7 +63,7 @@ def last_line(results: Sequence[Result]) -> str:
 
 def all_stacks(settings: Settings) -> list[str]:
     """Every stack that this clone may have made, the demo's own included."""
-    return [settings.stack, TEST_STACK, INTEGRATION_STACK]
+    return [settings.stack, TEST_STACK, INTEGRATION_STACK, odoo_tests.CACHE_STACK]
 
 
 class Run:

@@ -53,6 +53,22 @@ def test_a_login_link_works_once_and_only_at_its_own_tenant(master, make_tenant)
     assert not LOGGED_IN.search(replayed.text)
 
 
+def test_a_login_link_does_not_get_round_the_second_factor(master, stack, tenant):
+    uid = master.read("saas.tenant", tenant, "uid")
+    stack.sql("UPDATE res_users SET totp_secret = 'JBSWY3DPEHPK3PXP' WHERE id = 2", uid)
+    assert master.run(tenant, "action_restart")[0] == "done"
+    session = requests.Session()
+    answer = session.get(
+        master.call("saas.tenant", "get_login_url", tenant), timeout=30
+    )
+    assert answer.status_code == 200
+    assert "/web/login/totp" in answer.url
+    url = master.read("saas.tenant", tenant, "url")
+    home = session.get(f"{url}/odoo", timeout=30)
+    assert "/web/login" in home.url
+    assert not LOGGED_IN.search(home.text)
+
+
 def test_power_and_holds(master, stack, tenant):
     uid = master.read("saas.tenant", tenant, "uid")
     url = master.read("saas.tenant", tenant, "url")

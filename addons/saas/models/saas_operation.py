@@ -46,6 +46,12 @@ class SaasOperation(models.Model):
     _description = "Operation"
     _order = "id desc"
 
+    name = fields.Char(
+        string="Number",
+        required=True,
+        readonly=True,
+        default=lambda self: self._next_number(),
+    )
     tenant_id = fields.Many2one(
         "saas.tenant", string="Tenant", ondelete="restrict", readonly=True, index=True
     )
@@ -98,11 +104,16 @@ class SaasOperation(models.Model):
     )
     _due_index = models.Index("(date_next) WHERE state IN ('pending', 'running')")
 
-    @api.depends("kind", "tenant_id.name", "template_id.name")
+    @api.model
+    def _next_number(self):
+        return self.env["ir.sequence"].sudo().next_by_code("saas.operation")
+
+    @api.depends("name", "kind", "tenant_id.name", "template_id.name")
     def _compute_display_name(self):
         for operation in self:
             subject = operation.tenant_id.name or operation.template_id.name or ""
-            operation.display_name = f"{KINDS[operation.kind].label} {subject}"
+            label = KINDS[operation.kind].label if operation.kind else ""
+            operation.display_name = f"{operation.name} {label} {subject}".strip()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_never(self):

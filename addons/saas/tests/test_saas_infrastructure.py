@@ -2,7 +2,7 @@ from psycopg2.errors import CheckViolation
 
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
-from odoo.tools import mute_logger
+from odoo.tools import file_open, mute_logger
 
 from ..engine.errors import RefusedError
 from ..models import saas_sealed_mixin
@@ -71,6 +71,16 @@ class TestInfrastructure(SaasCommon):
         self.assertEqual(self.plan._get_modules(), ["sale_management", "website"])
         with self.assertRaisesRegex(ValidationError, "technical name"):
             self.plan.modules = "website; rm -rf /"
+
+    def test_a_neutralised_copy_of_the_master_cannot_touch_customers(self):
+        tenant = self.create_running_tenant()
+        with file_open("saas/data/neutralize.sql") as script:
+            self.env.cr.execute(script.read())
+        self.env.invalidate_all()
+        self.assertFalse(self.env["saas.server"].search([]))
+        self.assertFalse(self.database_server.password_sealed)
+        self.assertFalse(tenant.sudo().data_key_sealed)
+        self.assertFalse(self.env.ref("saas.ir_cron_tick").active)
 
     def test_a_public_url_has_a_port_only_where_it_needs_one(self):
         self.assertEqual(self.proxy._get_public_url("a.b"), "http://a.b:8080")

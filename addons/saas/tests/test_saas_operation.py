@@ -90,6 +90,10 @@ class TestOperation(SaasCommon):
         self.assertEqual((stop.state, start.state), ("done", "done"))
         self.assertEqual(tenant.state, "running")
 
+    def test_operations_are_numbered_and_name_their_tenant(self):
+        _tenant, operation = self.provision()
+        self.assertRegex(operation.display_name, r"^OP\d{6} Provision alfa$")
+
     def test_operations_are_never_deleted(self):
         _tenant, operation = self.provision()
         with self.assertRaisesRegex(UserError, "never deleted"):
