@@ -64,6 +64,7 @@ KINDS = {
         ),
         persistent=True,
     ),
+    "logs": Kind("Read the log", ("read_log",), exclusive=False),
     "login": Kind("Log in", (), exclusive=False),
 }
 
@@ -80,6 +81,21 @@ TROUBLED = ("failed", "refused")
 
 MAX_ATTEMPTS = 8
 MAX_BACKOFF = 60  # seconds between two tries
+REFUSED_BACKOFF = 600  # seconds, where a persistent kind was refused
+TROUBLED_ATTEMPTS = 3  # tries after which people should look
+
+# What a newer request replaces as long as it has not begun.
+SUPERSEDABLE = (
+    "provision",
+    "start",
+    "stop",
+    "restart",
+    "sleep",
+    "wake",
+    "suspend",
+    "resume",
+    "delete",
+)
 
 # === STATES OF A TENANT === #
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import images
 from .settings import Settings
-from .shell import Shell
+from .shell import Shell, StackError
 
 IPTABLES = tuple(
     f"{family}-{kind}"
@@ -19,8 +19,11 @@ LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 
 
 def stack_labels(stack: str) -> list[str]:
-    """The labels that everything of a stack has one of."""
-    return [f"saas.stack={stack}", f"com.docker.compose.project={stack}"]
+    """The labels that everything of a stack has one of.
+
+    Not Compose's own: a stranger's project may have the same name.
+    """
+    return [f"saas.stack={stack}"]
 
 
 def listed(shell: Shell, kind: str, labels: Iterable[str], *flags: str) -> list[str]:
@@ -32,6 +35,22 @@ def listed(shell: Shell, kind: str, labels: Iterable[str], *flags: str) -> list[
         )
         found.update(dict.fromkeys(names.split()))
     return list(found)
+
+
+def refuse_stranger(shell: Shell, stack: str) -> None:
+    """Do not touch a Compose project of somebody else that has the stack's name.
+
+    :raise StackError: there is one
+    """
+    project = listed(
+        shell, "container", [f"com.docker.compose.project={stack}"], "--all"
+    )
+    ours = listed(shell, "container", stack_labels(stack), "--all")
+    if set(project) - set(ours):
+        raise StackError(
+            f"Another Compose project on this machine is called {stack}: set another "
+            "SAAS_STACK in .env."
+        )
 
 
 def tenant_containers(shell: Shell, stack: str) -> list[str]:

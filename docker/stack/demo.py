@@ -73,6 +73,7 @@ class Stack:
         preflight.check(facts, self.settings)
 
     def _start_database(self) -> None:
+        clean.refuse_stranger(self.shell, self.settings.stack)
         compose.ensure_network(self.settings, self.shell)
         services = ("db", "firewall")
         self.compose.run(
@@ -90,7 +91,7 @@ class Stack:
                 failure="The master does not start; the lines below say why.",
             )
         self.compose.run(
-            *("up", "--detach", "--no-build", "--remove-orphans"),
+            *("up", "--detach", "--no-build"),
             failure="The stack does not start; the lines below say why.",
         )
         self.compose.wait_healthy(self.progress.note)
@@ -123,7 +124,7 @@ class Stack:
             clean.stop(self.settings, self.shell)
         if self.compose.containers():
             self.compose.run(
-                *("down", "--remove-orphans", "--timeout", "20"),
+                *("down", "--timeout", "20"),
                 failure="The stack cannot be stopped; the lines below say why.",
             )
         clean.remove_firewall(self.shell, self.settings.stack)

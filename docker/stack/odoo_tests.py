@@ -53,7 +53,7 @@ shift 2
 exec odoo "$@"
 """
 TOTAL = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
-FAILED = re.compile(r"(?:FAIL|ERROR): ([\w.]+(?: \([^)]*\))?)")
+FAILED = re.compile(r"(?:FAIL|ERROR): (\w+\.\w+(?: \([^)]*\))?)")
 SKIPPED = re.compile(r"skipped (\S+) :")
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from stack import clean
+from stack.shell import StackError
 
 RULES = """\
 -P INPUT ACCEPT
@@ -34,3 +37,41 @@ def test_without_rules_of_ours_nothing_is_removed():
 def test_what_was_removed_is_said_without_what_was_not():
     assert clean.sentence({"containers": 2, "volumes": 0}) == "Removed 2 containers."
     assert clean.sentence({"containers": 0}) == "There was nothing to remove."
+
+
+class FakeShell:
+    """Answers ``docker ... ls --filter label=...`` from what has which labels."""
+
+    def __init__(self, **labels_by_id):
+        self.labels_by_id = labels_by_id
+        self.commands = []
+
+    def docker(self, *arguments, **_options):
+        self.commands.append(arguments)
+        if "ls" not in arguments:
+            return ""
+        [wanted] = [word for word in arguments if word.startswith("label=")]
+        label = wanted.removeprefix("label=")
+        found = (name for name, labels in self.labels_by_id.items() if label in labels)
+        return "\n".join(found)
+
+    def root(self, _arguments, **_options):
+        return type("Done", (), {"stdout": ""})()
+
+
+OURS = ("saas.stack=saas", "com.docker.compose.project=saas")
+STRANGER = ("com.docker.compose.project=saas",)
+
+
+def test_a_strangers_project_of_the_same_name_is_not_removed():
+    shell = FakeShell(ours=OURS, stranger=STRANGER)
+    clean.remove_stack(shell, "saas")
+    removals = [command for command in shell.commands if "ls" not in command]
+    assert removals
+    assert all("stranger" not in command for command in removals)
+
+
+def test_a_strangers_project_of_the_same_name_is_told_before_anything_is_started():
+    with pytest.raises(StackError, match="set another SAAS_STACK"):
+        clean.refuse_stranger(FakeShell(ours=OURS, stranger=STRANGER), "saas")
+    clean.refuse_stranger(FakeShell(ours=OURS), "saas")

@@ -28,6 +28,10 @@ class SaasCheckedMixin(models.AbstractModel):
         """Test the connection; the worker does it, as it alone has the credentials."""
         self._delay_check("_check")
 
+    def action_prepare(self):
+        """Make what is shared on the other side; the worker does it, and tests it."""
+        self._delay_check("_prepare")
+
     def _delay_check(self, method):
         self.check_access("write")
         self.sudo().write({"check_state": "checking", "check_message": False})
@@ -45,6 +49,15 @@ class SaasCheckedMixin(models.AbstractModel):
         except EngineError as error:
             self._write_check("failed", error.message)
 
+    def _prepare(self):
+        self.ensure_one()
+        try:
+            self._prepare_outside()
+        except EngineError as error:
+            self._write_check("failed", error.message)
+        else:
+            self._check()
+
     def _write_check(self, state, message):
         self.sudo().write(
             {
@@ -57,6 +70,9 @@ class SaasCheckedMixin(models.AbstractModel):
     def _on_check_failure(self, exc_name, exc_message, **_kwargs):
         """Called by the job queue after an error that nobody foresaw."""
         self._write_check("failed", f"{exc_name}: {exc_message}")
+
+    def _prepare_outside(self):
+        """Make what has to be there before tenants; repeatable."""
 
     def _check_connection(self):
         """Return one line about the other side, or raise an ``EngineError``."""

@@ -67,5 +67,8 @@ class SaasDatabaseServer(models.Model):
             )
         )
 
+    def _prepare_outside(self):
+        self._get_database_server().prepare()
+
     def _check_connection(self):
         return self._get_database_server().check()

@@ -1,6 +1,9 @@
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..const import QUARANTINE_DAYS
 from ..engine import names
 
 
@@ -21,6 +24,12 @@ class SaasDomain(models.Model):
     )
 
     _name_unique = models.Constraint("UNIQUE(name)", "That address is already taken.")
+
+    @api.model
+    def _end_quarantine(self):
+        """Let names be given again whose tenants were erased long enough ago."""
+        long_ago = fields.Datetime.now() - timedelta(days=QUARANTINE_DAYS)
+        self.search([("released_on", "<", long_ago)]).unlink()
 
     @api.constrains("name")
     def _check_name(self):

@@ -26,3 +26,4 @@ class SaasHold(models.Model):
 
     def _lift(self):
         self.write({"active": False, "lifted_on": fields.Datetime.now()})
+        self.flush_recordset()  # the next hold of that kind must find room

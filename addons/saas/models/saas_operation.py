@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from psycopg2 import errors as pg_errors
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.http import request
+from odoo.tools import SQL
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
@@ -19,17 +22,19 @@ from ..const import (
     MAX_ATTEMPTS,
     MAX_BACKOFF,
     OPERATION_STATES,
-    TRANSITIONS,
+    REFUSED_BACKOFF,
+    SUPERSEDABLE,
     TROUBLED,
     UNFINISHED,
 )
-from ..engine.errors import EngineError, RefusedError
+from ..engine.errors import EngineError, RefusedError, RetryableError
 
 _logger = logging.getLogger(__name__)
 
 LOCK_CLASS = 0x5AA5  # first half of the advisory locks of operations
 SUBJECTS = {"saas.tenant": "tenant_id", "saas.template": "template_id"}
 API_PATHS = ("/xmlrpc/", "/jsonrpc", "/json/")
+JOB_PATH = "/queue_job/"
 ORIGINS = {
     "user": "User",
     "portal": "Portal",
@@ -73,7 +78,11 @@ class SaasOperation(models.Model):
         index=True,
     )
     step_ids = fields.One2many("saas.operation.step", "operation_id", string="Steps")
-    message = fields.Char(readonly=True, help="What happened, and what to do next.")
+    message = fields.Char(
+        readonly=True,
+        groups="saas.group_viewer",
+        help="What happened, and what to do next.",
+    )
     reason = fields.Char(readonly=True, help="The same for programs, one word.")
     origin = fields.Selection(
         selection=list(ORIGINS.items()), default="user", required=True, readonly=True
@@ -125,27 +134,65 @@ class SaasOperation(models.Model):
     def _record(self, kind, subjects):
         """Record that kind of operation for each, and have the worker run them.
 
-        Asking for an exclusive kind that is under way returns the one under way.
+        Asking again for an exclusive kind returns the operation that is under way;
+        what was asked before and has not begun is cancelled by a newer request.
 
         :param subjects: tenants or templates
         """
+        if KINDS[kind].exclusive and subjects:
+            # Of two who ask at one moment the second starts over and finds the first.
+            self.env.cr.execute(
+                SQL(
+                    "SELECT id FROM %s WHERE id IN %s FOR NO KEY UPDATE",
+                    SQL.identifier(subjects._table),
+                    tuple(subjects.ids),
+                )
+            )
         operations = self.sudo().browse()
         for subject in subjects:
-            operations |= self.sudo()._find_unfinished(
+            operations |= self.sudo()._find_same(
                 subject, kind
             ) or self.sudo()._create_for(subject, kind)
         return operations.sudo(self.env.su)
 
     @api.model
-    def _find_unfinished(self, subject, kind):
+    def _find_same(self, subject, kind):
+        """Return the operation that already does what is asked for, if there is one."""
         if not KINDS[kind].exclusive:
             return self.browse()
-        return self.search(
+        unfinished = self._find_unfinished(subject)
+        if unfinished[:1].kind != kind and subject._name == "saas.tenant":
+            unfinished -= unfinished._supersede(kind)
+        last = unfinished[:1]
+        if last.kind != kind:
+            return self.browse()
+        if last.tenant_id:
+            last.tenant_id.last_operation_id = last
+        return last
+
+    @api.model
+    def _find_unfinished(self, subject):
+        """Return the exclusive operations under way, the latest first."""
+        return self.sudo().search(
             Domain(SUBJECTS[subject._name], "=", subject.id)
-            & Domain("kind", "=", kind)
-            & Domain("state", "in", UNFINISHED),
-            limit=1,
+            & Domain("exclusive", "=", True)
+            & Domain("state", "in", UNFINISHED)
         )
+
+    def _supersede(self, kind):
+        """Cancel what has not begun; return it."""
+        superseded = self.filtered(
+            lambda o: o.state == "pending" and o.kind in SUPERSEDABLE
+        )
+        for operation in superseded:
+            operation._finish(
+                "cancelled",
+                EngineError(
+                    self.env._("“%s” was asked for instead.", KINDS[kind].label),
+                    reason="superseded",
+                ),
+            )
+        return superseded
 
     @api.model
     def _create_for(self, subject, kind):
@@ -173,9 +220,12 @@ class SaasOperation(models.Model):
     @api.model
     def _get_origin(self):
         """Return who asks, by the way the call came in."""
-        if not request:
+        path = request.httprequest.path if request else JOB_PATH
+        if path.startswith(JOB_PATH):
             return "schedule"
-        return "api" if request.httprequest.path.startswith(API_PATHS) else "user"
+        if self.env.user.share:
+            return "portal"
+        return "api" if path.startswith(API_PATHS) else "user"
 
     def _enqueue(self):
         for operation in self:
@@ -186,12 +236,12 @@ class SaasOperation(models.Model):
             )._run()
 
     def action_retry(self):
-        """Ask again for what failed or was refused."""
+        """Ask again for what failed or was refused, unless things have moved on."""
         operations = self.browse()
         for operation in self.filtered(lambda o: o.state in TROUBLED):
             subject = operation._get_subject()
             subject.check_access("write")
-            if operation.kind in TRANSITIONS and operation != subject.last_operation_id:
+            if operation != subject.operation_ids.filtered("exclusive")[:1]:
                 raise UserError(
                     self.env._(
                         "Something else was asked of %s since then; ask for what you "
@@ -209,15 +259,21 @@ class SaasOperation(models.Model):
         self.ensure_one()
         operation = self.sudo()
         with operation._lock() as locked:
-            if not locked or operation.state not in UNFINISHED:
+            if not locked:
                 return
-            if operation._find_earlier():
-                return  # the earlier one starts this one when it has finished
-            for step in operation.step_ids:
-                if step.state != "done":
-                    operation._run_step(step)
+            for step in operation._find_steps_to_run():
+                operation._run_step(step)
                 if operation.state not in UNFINISHED:
-                    return
+                    break
+            if operation.state not in UNFINISHED:
+                # After the last commit, so that what was asked meanwhile is seen.
+                operation._find_next()._enqueue()
+
+    def _find_steps_to_run(self):
+        # One that has to wait is started by the earlier one when that has finished.
+        if self.state not in UNFINISHED or self._find_earlier():
+            return self.step_ids.browse()
+        return self.step_ids.filtered(lambda step: step.state != "done")
 
     @contextmanager
     def _lock(self):
@@ -242,10 +298,11 @@ class SaasOperation(models.Model):
 
     def _find_earlier(self):
         """Return the unfinished operations that this one has to wait for."""
-        if not self.exclusive or not self.tenant_id:
+        if not self.exclusive:
             return self.browse()
+        subject = self._get_subject()
         return self.search(
-            Domain("tenant_id", "=", self.tenant_id.id)
+            Domain(SUBJECTS[subject._name], "=", subject.id)
             & Domain("exclusive", "=", True)
             & Domain("state", "in", UNFINISHED)
             & Domain("id", "<", self.id),
@@ -267,7 +324,7 @@ class SaasOperation(models.Model):
         self.env.cr.commit()
         started = time.monotonic()
         try:
-            getattr(self._get_subject(), f"_step_{step.name}")()
+            self._perform(step)
         except EngineError as error:
             self.env.cr.rollback()
             seconds = self._record_error(step, error)
@@ -281,6 +338,18 @@ class SaasOperation(models.Model):
         self._record_done(step, time.monotonic() - started)
         self.env.cr.commit()
         self._pass_fail_point(step, "after")
+
+    def _perform(self, step):
+        try:
+            getattr(self._get_subject(), f"_step_{step.name}")()
+            self.env.flush_all()
+        except (pg_errors.UniqueViolation, pg_errors.SerializationFailure) as error:
+            raise RetryableError(
+                self.env._("Somebody changed the same at this moment."),
+                reason="conflict",
+                seconds=1,
+                waiting=True,
+            ) from error
 
     def _get_subject(self):
         return self.tenant_id or self.template_id
@@ -319,18 +388,28 @@ class SaasOperation(models.Model):
 
         :return: seconds until the next try, None when there is none
         """
-        if isinstance(error, RefusedError):
-            step.write({"state": "refused", "message": error.message})
-            self._finish("refused", error)
-            return None
-        attempts = self.attempts if error.waiting else self.attempts + 1
-        if attempts >= MAX_ATTEMPTS and not KINDS[self.kind].persistent:
+        refused = isinstance(error, RefusedError)
+        attempts = self.attempts + (refused or not error.waiting)
+        if self._gives_up(error, attempts):
+            state = "refused" if refused else "failed"
             self.attempts = attempts
-            step.write({"state": "failed", "message": error.message})
-            self._finish("failed", error)
+            step.write({"state": state, "message": error.message})
+            self._finish(state, error)
             return None
-        seconds = error.seconds or self._get_backoff(attempts)
+        if refused:
+            seconds = REFUSED_BACKOFF
+        else:
+            seconds = error.seconds or self._get_backoff(attempts)
         step.write({"state": "pending", "message": error.message})
+        self._write_retry(error, attempts, seconds)
+        return seconds
+
+    def _gives_up(self, error, attempts):
+        if KINDS[self.kind].persistent:
+            return error.reason == "in_use"
+        return isinstance(error, RefusedError) or attempts >= MAX_ATTEMPTS
+
+    def _write_retry(self, error, attempts, seconds):
         self.write(
             {
                 "attempts": attempts,
@@ -339,17 +418,21 @@ class SaasOperation(models.Model):
                 "date_next": fields.Datetime.now() + timedelta(seconds=seconds),
             }
         )
-        return seconds
 
-    def _on_job_failure(self, exc_name, exc_message, **_kwargs):
+    def _on_job_failure(self, exc_name, **_kwargs):
         """Called by the job queue after an error that nobody foresaw."""
         for operation in self.sudo().filtered(lambda o: o.state in UNFINISHED):
+            # What the error says may be a secret; the job has it, for managers.
             message = self.env._(
-                "An unexpected error stopped it: %(error)s. The job queue has the "
-                "details.",
-                error=exc_message or exc_name,
+                "An unexpected error (%s) stopped it. The job queue has the details.",
+                exc_name,
             )
-            operation._finish("failed", EngineError(message, reason="unexpected"))
+            error = EngineError(message, reason="unexpected")
+            if KINDS[operation.kind].persistent:
+                operation._write_retry(error, operation.attempts + 1, REFUSED_BACKOFF)
+            else:
+                operation._finish("failed", error)
+                operation._find_next()._enqueue()
 
     @api.model
     def _get_backoff(self, attempts):
@@ -377,10 +460,13 @@ class SaasOperation(models.Model):
                 error.reason,
             )
             self._clean_up()
-        self._find_next()._enqueue()
 
     def _clean_up(self):
-        """Leave nothing behind of a tenant that never ran."""
+        """Leave nothing behind of a tenant that never ran or a template half built."""
+        if self.state == "cancelled":
+            return
+        if self.kind == "build":
+            self._create_for(self.template_id, "discard")
         if self.kind == "provision" and not self.tenant_id.provisioned_on:
             undo = self._create_for(self.tenant_id, "undo")
             # What people should see is why it failed, not that it was cleaned up.
@@ -388,10 +474,10 @@ class SaasOperation(models.Model):
             undo.message = self.message
 
     def _find_next(self):
-        if not self.tenant_id:
-            return self.browse()
+        """Return the operation that waits for this one."""
+        subject = self._get_subject()
         return self.search(
-            Domain("tenant_id", "=", self.tenant_id.id)
+            Domain(SUBJECTS[subject._name], "=", subject.id)
             & Domain("state", "=", "pending"),
             order="id",
             limit=1,

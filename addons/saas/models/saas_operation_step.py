@@ -13,13 +13,14 @@ class SaasOperationStep(models.Model):
     operation_id = fields.Many2one(
         "saas.operation", string="Operation", required=True, ondelete="cascade"
     )
+    company_id = fields.Many2one(related="operation_id.company_id", store=True)
     sequence = fields.Integer(required=True)
     name = fields.Char(required=True)
     label = fields.Char(compute="_compute_label")
     state = fields.Selection(
         selection=list(OPERATION_STATES.items()), default="pending", required=True
     )
-    message = fields.Char()
+    message = fields.Char(groups="saas.group_viewer")
     date_start = fields.Datetime()
     duration = fields.Float(string="Seconds", digits=(12, 3))
 
@@ -53,6 +54,7 @@ class SaasOperationStep(models.Model):
             "unroute": self.env._("Close the address"),
             "stop": self.env._("Stop the container"),
             "pause": self.env._("Pause the container"),
+            "read_log": self.env._("Read the log"),
             "remove_container": self.env._("Remove container and files"),
             "remove_database": self.env._("Drop the database"),
             "remove_role": self.env._("Drop the database role"),

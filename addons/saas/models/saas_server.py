@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..engine.errors import EngineError, RefusedError
+from ..engine.errors import RefusedError, RetryableError
 
 
 class SaasServer(models.Model):
@@ -53,10 +53,17 @@ class SaasServer(models.Model):
         "CHECK(max_tenants > 0)", "A server needs room for at least one tenant."
     )
 
-    @api.depends("tenant_ids")
+    @api.depends("tenant_ids.slot")
     def _compute_tenant_count(self):
+        placed = dict(
+            self.env["saas.tenant"]._read_group(
+                [("server_id", "in", self.ids), ("slot", ">=", 0)],
+                ["server_id"],
+                ["__count"],
+            )
+        )
         for server in self:
-            server.tenant_count = len(server.tenant_ids)
+            server.tenant_count = placed.get(server, 0)
 
     def _get_driver(self):
         """Return the live ``Driver``: the one seam between Odoo and the servers.
@@ -73,15 +80,13 @@ class SaasServer(models.Model):
         """Return the server with most room that may take a tenant.
 
         :raise RefusedError: ``no_room``
+        :raise RetryableError: ``unreachable``, where those that have room do not work
         """
         servers = self.search(
             Domain("draining", "=", False)
-            & Domain("check_state", "!=", "failed")
             & Domain("company_id", "in", (False, company.id))
-        )
-        free = {server: server.max_tenants - server.tenant_count for server in servers}
-        best = max(servers, key=lambda server: free[server], default=None)
-        if best is None or free[best] <= 0:
+        ).filtered(lambda server: server.tenant_count < server.max_tenants)
+        if not servers:
             raise RefusedError(
                 self.env._(
                     "No server has room for a tenant of the plan %s. Add a server, or "
@@ -90,7 +95,17 @@ class SaasServer(models.Model):
                 ),
                 reason="no_room",
             )
-        return best
+        working = servers.filtered(lambda server: server.check_state != "failed")
+        if not working:
+            raise RetryableError(
+                self.env._(
+                    "The server %(server)s does not work: %(cause)s",
+                    server=servers[0].name,
+                    cause=servers[0].check_message,
+                ),
+                reason="unreachable",
+            )
+        return max(working, key=lambda s: s.max_tenants - s.tenant_count)
 
     def _get_free_slots(self):
         """Yield the slots that no tenant is seen to have, lowest first."""
@@ -99,15 +114,5 @@ class SaasServer(models.Model):
         taken = set(placed.mapped("slot"))
         return (slot for slot in range(self.max_tenants) if slot not in taken)
 
-    def action_prepare(self):
-        """Make what tenants share on the server; the worker does it."""
-        self._delay_check("_prepare")
-
-    def _prepare(self):
-        self.ensure_one()
-        try:
-            self._get_driver().prepare()
-        except EngineError as error:
-            self._write_check("failed", error.message)
-        else:
-            self._check()
+    def _prepare_outside(self):
+        self._get_driver().prepare()

@@ -3,10 +3,12 @@ import time
 from collections import defaultdict
 from datetime import timedelta
 
+from psycopg2 import OperationalError
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..const import UNFINISHED
+from ..const import TROUBLED, UNFINISHED
 from ..engine.driver import Observation, Phase
 from ..engine.errors import EngineError
 
@@ -14,6 +16,7 @@ _logger = logging.getLogger(__name__)
 
 OVERDUE = timedelta(seconds=15)  # a job that is due starts within milliseconds
 EVENTS_BEHIND = 300  # seconds of events read at most, after a long pause
+REPAIR_PAUSE = timedelta(minutes=10)  # after a repair that failed
 UP = (Phase.RUNNING, Phase.STARTING)
 
 
@@ -22,10 +25,10 @@ class SaasOperation(models.Model):
 
     @api.model
     def _cron_tick(self):
-        """Do what is due and look at what moved; cost grows with what changed."""
+        """Do what is due; cost grows with what is due."""
         self._enqueue_overdue()
         self.env["saas.tenant"]._erase_due()
-        self.env["saas.server"].search([])._read_events()
+        self.env["saas.domain"]._end_quarantine()
 
     @api.model
     def _enqueue_overdue(self):
@@ -48,48 +51,74 @@ class SaasTenant(models.Model):
         )
         self.env["saas.operation"]._record("erase", due)
 
-    def _compare(self, observation):
-        """Store what was seen, and mend what differs from what is wanted."""
+    def _compare(self, observation, routed=None):
+        """Store what was seen, and mend what differs from what is wanted.
+
+        :param bool routed: whether its route is there, None when nobody looked
+        """
         self.ensure_one()
-        self._write_observation(observation)
         if self.last_operation_id.state in UNFINISHED or not self.provisioned_on:
             return
-        up = observation.phase in UP
-        if self.wanted == "running" and not self.hold_ids and not up:
-            self.env["saas.operation"]._record("start", self)
-        elif up and self.hold_ids:
-            self.env["saas.operation"]._record("suspend", self)
-        elif up and self.wanted == "stopped":
-            self.env["saas.operation"]._record("stop", self)
+        self._write_observation(observation)
+        if self._had_repair_that_failed():
+            return
+        if kind := self._find_repair(observation.phase, routed):
+            self.env["saas.operation"]._record(kind, self)
+
+    def _find_repair(self, phase, routed):
+        """Return the kind of operation that makes it what is wanted, if one does."""
+        may_run = self.wanted == "running" and not self.hold_ids
+        if may_run and phase == Phase.FAILED:
+            return "restart"
+        if may_run:
+            return "start" if phase not in UP or routed is False else None
+        if self.wanted == "deleted":
+            return "delete" if phase in UP or routed else None
+        if self.hold_ids:
+            return "suspend" if phase in UP or routed else None
+        return "stop" if self.wanted == "stopped" and phase in UP else None
+
+    def _had_repair_that_failed(self):
+        last = self.last_operation_id
+        recent = fields.Datetime.now() - REPAIR_PAUSE
+        return last.state in TROUBLED and last.date_done > recent
 
 
 class SaasServer(models.Model):
     _inherit = "saas.server"
 
-    def _read_events(self):
+    @api.model
+    def _cron_events(self):
         """Look again at each tenant whose container did something since last time."""
-        for server in self:
-            now = time.time()
-            since = max(server.last_event, now - EVENTS_BEHIND)
-            try:
-                driver = server._get_driver()
-                uids = {event.uid for event in driver.events(since, now)}
-                seen = [driver.observe(uid) for uid in sorted(uids)]
-            except EngineError as error:
-                _logger.warning("events of %s: %s", server.name, error.reason)
-                continue
-            server.last_event = now
-            server._compare_tenants(seen)
+        self._for_each_server("events", SaasServer._read_events)
 
     @api.model
     def _cron_resync(self):
         """Compare every server, proxy and tenant with what is wanted."""
+        self._for_each_server("resync", SaasServer._resync)
+
+    @api.model
+    def _for_each_server(self, work, method):
+        """One server's trouble, or a conflict with a job, leaves the others alone."""
         for server in self.search([]):
             try:
-                server._resync()
+                with self.env.cr.savepoint():
+                    method(server)
             except EngineError as error:
                 server._write_check("failed", error.message)
-                _logger.warning("resync of %s: %s", server.name, error.reason)
+                _logger.warning("%s of %s: %s", work, server.name, error.reason)
+            except OperationalError as error:
+                _logger.info("%s of %s comes later: %s", work, server.name, error)
+
+    def _read_events(self):
+        now = time.time()
+        driver = self._get_driver()
+        since = max(self.last_event, now - EVENTS_BEHIND)
+        uids = {event.uid for event in driver.events(since, now)}
+        self.last_event = now
+        tenants = {tenant.uid: tenant for tenant in self.tenant_ids}
+        for uid in sorted(uids & tenants.keys()):
+            tenants[uid]._compare(driver.observe(uid))
 
     def _resync(self):
         """One list call each for containers, volumes and routes, compared in memory."""
@@ -98,24 +127,20 @@ class SaasServer(models.Model):
         seen = {observation.uid: observation for observation in driver.list_tenants()}
         state = driver.list_state()
         routes = self.proxy_id._get_proxy().list_routes()
-        for uid in self.tenant_ids.mapped("uid"):
-            seen.setdefault(uid, Observation(uid=uid, phase=Phase.ABSENT))
-        self._compare_tenants(seen.values())
+        for tenant in self.tenant_ids.filtered(lambda tenant: tenant.slot >= 0):
+            absent = Observation(uid=tenant.uid, phase=Phase.ABSENT)
+            tenant._compare(seen.get(tenant.uid, absent), tenant.uid in routes)
         self._report_orphans(
             containers=seen.keys(), volumes=state, routes=routes.keys()
         )
         if self.check_state != "ok":
             self._write_check("ok", False)
 
-    def _compare_tenants(self, observations):
-        tenants = {tenant.uid: tenant for tenant in self.tenant_ids}
-        for observation in observations:
-            if tenant := tenants.get(observation.uid):
-                tenant._compare(observation)
-
     def _report_orphans(self, **found):
         """Write down what is ours but belongs to nobody; it is never removed here."""
-        known = set(self.env["saas.tenant"].search([]).mapped("uid"))
+        known = set(
+            self.env["saas.tenant"].search([("erased_on", "=", False)]).mapped("uid")
+        )
         known |= set(self.env["saas.template"].search([]).mapped("uid"))
         orphans = defaultdict(list)
         for sort, uids in found.items():

@@ -1,4 +1,5 @@
 import secrets
+from datetime import timedelta
 
 from odoo import api, fields, models
 
@@ -9,6 +10,7 @@ from .saas_plan import split_modules
 
 INIT_MEMORY = 1024 * 1024 * 1024
 INIT_TASK = "init"
+BUILD_TIME = timedelta(minutes=30)
 
 
 class SaasTemplate(models.Model):
@@ -142,7 +144,7 @@ class SaasTemplate(models.Model):
             return
         driver = self.server_id._get_driver()
         task = driver.observe_task(self.uid, INIT_TASK)
-        if task.phase == TaskPhase.RUNNING:
+        if task.phase == TaskPhase.RUNNING and not self._is_overdue():
             raise RetryableError(
                 self.env._("Odoo is being installed in the template."),
                 reason="not_ready",
@@ -161,16 +163,28 @@ class SaasTemplate(models.Model):
                 reason="build_failed",
             )
 
+    def _is_overdue(self):
+        """Whether the running build has had its time; nobody waits for ever."""
+        begun = self.operation_ids[:1].date_start
+        return begun and begun + BUILD_TIME < fields.Datetime.now()
+
     def _step_seal(self):
         self.database_server_id._get_database_server().seal_template(self.uid)
         self.server_id._get_driver().delete_task(self.uid, INIT_TASK)
         self.write({"state": "ready", "built_on": fields.Datetime.now()})
 
+    def _check_unused(self):
+        if self.state == "ready":
+            raise RefusedError(
+                self.env._("The template %s is in use.", self.name), reason="in_use"
+            )
+
     def _step_discard_files(self):
+        self._check_unused()
         self.server_id._get_driver().delete(self.uid, keep_data=False)
 
     def _step_discard_database(self):
+        self._check_unused()
         database_server = self.database_server_id._get_database_server()
         database_server.drop_database(self.uid)
         database_server.drop_role(self.uid)
-        self.state = "draft"

@@ -6,6 +6,7 @@ from ..const import (
     STATES_BY_URGENCY,
     TENANT_STATES,
     TROUBLED,
+    TROUBLED_ATTEMPTS,
     UNFINISHED,
     WANTED,
     compute_state,
@@ -25,12 +26,20 @@ PROTECTED = {
     "slot",
     "data_key_sealed",
     "last_operation_id",
+    "state",
+    "template_id",
+    "troubled",
 }
+# What a container and its database were made from: moved by operations only.
+FIXED = {"company_id", "database_server_id", "image_id", "lang", "server_id"}
+
+
+STAFF = "saas.group_viewer"  # what customers need not know about our machines
 
 
 class SaasTenant(models.Model):
     _name = "saas.tenant"
-    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _inherit = ["mail.thread", "mail.activity.mixin", "saas.sealed.mixin"]
     _description = "Tenant"
     _order = "id desc"
 
@@ -74,6 +83,7 @@ class SaasTenant(models.Model):
         string="Server",
         copy=False,
         ondelete="restrict",
+        groups=STAFF,
         help="Empty: chosen when it is provisioned.",
     )
     database_server_id = fields.Many2one(
@@ -81,12 +91,13 @@ class SaasTenant(models.Model):
         string="Database Server",
         copy=False,
         ondelete="restrict",
+        groups=STAFF,
         help="Empty: the server's.",
     )
     template_id = fields.Many2one(
-        "saas.template", string="Template", copy=False, readonly=True
+        "saas.template", string="Template", copy=False, readonly=True, groups=STAFF
     )
-    slot = fields.Integer(copy=False, readonly=True, default=-1)
+    slot = fields.Integer(copy=False, readonly=True, default=-1, groups=STAFF)
     domain_ids = fields.One2many("saas.domain", "tenant_id", string="Domains")
     hold_ids = fields.One2many("saas.hold", "tenant_id", string="Holds")
     operation_ids = fields.One2many("saas.operation", "tenant_id", string="Operations")
@@ -105,12 +116,13 @@ class SaasTenant(models.Model):
         readonly=True,
         copy=False,
     )
-    observed_message = fields.Char(readonly=True, copy=False)
+    observed_message = fields.Char(readonly=True, copy=False, groups=STAFF)
     provisioned_on = fields.Datetime(readonly=True, copy=False)
     erase_on = fields.Datetime(
         readonly=True, copy=False, help="Until then it can be taken back."
     )
     erased_on = fields.Datetime(readonly=True, copy=False)
+    log = fields.Text(readonly=True, copy=False, groups="saas.group_operator")
     data_key_sealed = fields.Char(groups="base.group_system", copy=False)
     support_access = fields.Boolean(
         default=True,
@@ -131,7 +143,7 @@ class SaasTenant(models.Model):
         store=True,
         help="Its last operation failed, or it should run and does not.",
     )
-    url = fields.Char(string="Address", compute="_compute_url")
+    url = fields.Char(string="Address", compute="_compute_url", compute_sudo=True)
 
     _uid_unique = models.Constraint("UNIQUE(uid)", "A tenant's uid is unique.")
     _slot_unique = models.UniqueIndex(
@@ -156,6 +168,7 @@ class SaasTenant(models.Model):
         "provisioned_on",
         "erased_on",
         "last_operation_id.state",
+        "last_operation_id.attempts",
     )
     def _compute_state(self):
         for tenant in self:
@@ -170,15 +183,31 @@ class SaasTenant(models.Model):
                     "troubled": last in TROUBLED,
                 }
             )
-            down = tenant.wanted == "running" and tenant.state == "stopped"
-            tenant.troubled = last in TROUBLED or (down and last not in UNFINISHED)
+            tenant.troubled = tenant._is_troubled()
+
+    def _is_troubled(self):
+        last = self.last_operation_id
+        if self.state == "deleted":
+            return False
+        if last.state in UNFINISHED:
+            return last.attempts >= TROUBLED_ATTEMPTS
+        down = self.wanted == "running" and self.state == "stopped"
+        return last.state in TROUBLED or down
 
     @api.depends("state", "last_operation_id.message", "hold_ids", "observed_message")
+    @api.depends_context("uid")
     def _compute_state_message(self):
         for tenant in self:
             operation = tenant.last_operation_id
-            if operation.state in (*TROUBLED, *UNFINISHED) and operation.message:
-                tenant.state_message = operation.message
+            if tenant.state == "deleted":
+                tenant.state_message = False
+            elif operation.state in (*TROUBLED, *UNFINISHED) and operation.message:
+                # Messages name machines of ours, which are nothing for customers.
+                tenant.state_message = (
+                    self.env._("Our staff are looking after it.")
+                    if self.env.user.share
+                    else operation.message
+                )
             elif tenant.state == "suspended":
                 tenant.state_message = ", ".join(tenant.hold_ids.mapped("reason"))
             elif tenant.state == "stopped" and tenant.wanted == "running":
@@ -215,18 +244,16 @@ class SaasTenant(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             self._refuse_protected(vals)
-            vals["data_key_sealed"] = self.env["saas.sealed.mixin"]._seal(
-                sealing.new_data_key()
-            )
         tenants = super().create(vals_list)
-        for tenant in tenants:
-            tenant.sudo().domain_ids = [
-                fields.Command.create({"name": tenant._make_host()})
-            ]
+        for tenant in tenants.sudo():
+            tenant.data_key_sealed = tenant._seal(sealing.new_data_key())
+            tenant.domain_ids = [fields.Command.create({"name": tenant._make_host()})]
         return tenants
 
     def write(self, vals):
         self._refuse_protected(vals)
+        if self.filtered(lambda tenant: tenant.slot >= 0) and not self.env.su:
+            self._refuse(FIXED & vals.keys())
         if "name" in vals and any(tenant.name != vals["name"] for tenant in self):
             raise UserError(
                 self.env._("A tenant's subdomain cannot be changed by editing it.")
@@ -249,12 +276,15 @@ class SaasTenant(models.Model):
         return super().unlink()
 
     def _refuse_protected(self, vals):
-        protected = PROTECTED & vals.keys()
-        if protected and not self.env.su:
+        if not self.env.su:
+            self._refuse(PROTECTED & vals.keys())
+
+    def _refuse(self, names):
+        if names:
             raise UserError(
                 self.env._(
                     "These fields cannot be written from outside: %s",
-                    ", ".join(sorted(protected)),
+                    ", ".join(sorted(names)),
                 )
             )
 
@@ -279,7 +309,7 @@ class SaasTenant(models.Model):
         """Return this tenant's secret for a purpose; works in the worker alone."""
         self.ensure_one()
         sealed = self.sudo().data_key_sealed
-        data_key = self.env["saas.sealed.mixin"]._unseal(sealed)
+        data_key = self._unseal(sealed)
         return sealing.derive(data_key, purpose)
 
     def _write_observation(self, observation):

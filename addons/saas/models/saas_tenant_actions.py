@@ -49,6 +49,11 @@ class SaasTenant(models.Model):
     def action_resume(self):
         """Lift the staff's holds, and take back a tenant that waits for erasure."""
         self._check_request("resume")
+        for tenant in self:
+            if tenant._is_under_way("erase"):
+                raise UserError(
+                    self.env._("%s is being erased; it is too late.", tenant.name)
+                )
         holds = self.sudo().hold_ids
         others = holds.filtered(lambda h: h.kind != "staff")
         if others:
@@ -111,6 +116,11 @@ class SaasTenant(models.Model):
             "target": "new",
         }
 
+    def action_read_log(self):
+        """Have the worker read the last lines that the containers wrote."""
+        self.check_access("write")
+        return self.env["saas.operation"]._record("logs", self)
+
     def _check_login(self):
         self.check_access("read")
         user = self.env.user
@@ -139,7 +149,8 @@ class SaasTenant(models.Model):
 
     def _submit(self, kind, vals=None):
         if vals:
-            self.sudo().write(vals)
+            new = self.filtered(lambda tenant: not tenant._is_under_way(kind))
+            new.sudo().write(vals)
         return self.env["saas.operation"]._record(kind, self)
 
     def _check_request(self, kind):
@@ -159,4 +170,5 @@ class SaasTenant(models.Model):
             )
 
     def _is_under_way(self, kind):
-        return bool(self.env["saas.operation"].sudo()._find_unfinished(self, kind))
+        """Whether the last thing that was asked for is that, and it has not ended."""
+        return self.env["saas.operation"]._find_unfinished(self)[:1].kind == kind

@@ -91,7 +91,11 @@ class SaasTenant(models.Model):
         template = self.template_id
         if template.state == "ready":
             return
-        build = template.operation_ids[:1]
+        if self.wanted == "deleted":
+            raise RefusedError(
+                self.env._("%s is not wanted any more.", self.name), reason="deleted"
+            )
+        build = template.operation_ids.filtered(lambda o: o.kind == "build")[:1]
         if build.state not in UNFINISHED:
             raise RefusedError(
                 build.message or self.env._("The template was discarded."),
@@ -134,14 +138,16 @@ class SaasTenant(models.Model):
     def _prepare_identity(self):
         partner = self.partner_id
         return odoo_database.Identity(
-            company=partner.commercial_partner_id.name or partner.name,
-            name=partner.name,
+            company=partner.commercial_partner_id.display_name,
+            name=partner.display_name,
             login=partner.email or "admin",
             email=partner.email or "",
             url=self.url,
+            language=self.lang,
         )
 
     def _step_route(self):
+        self._check_may_run()
         target = self._driver().target(self._prepare_spec())
         host = self._get_host()
         self._proxy().put_route(
@@ -153,7 +159,15 @@ class SaasTenant(models.Model):
             )
         )
 
+    def _check_may_run(self):
+        """Refuse to bring back what was held or deleted since it was asked for."""
+        if self.provisioned_on and (self.hold_ids or self.wanted == "deleted"):
+            raise RefusedError(
+                self.env._("%s may not run now.", self.name), reason="superseded"
+            )
+
     def _step_container(self):
+        self._check_may_run()
         driver = self._driver()
         if not self.provisioned_on and driver.observe(self.uid).phase == Phase.ABSENT:
             self._wait_for_files(driver)
@@ -254,6 +268,9 @@ class SaasTenant(models.Model):
             return False
         return response.status_code == 200
 
+    def _step_read_log(self):
+        self.log = self._driver().logs(self.uid)
+
     # === POWER === #
 
     def _step_stop(self):
@@ -272,7 +289,16 @@ class SaasTenant(models.Model):
 
     # === REMOVAL: nothing that is not ours is ever touched === #
 
+    def _check_removable(self):
+        """Never remove what a customer uses, however old the request is."""
+        if self.provisioned_on and self.wanted != "deleted":
+            raise RefusedError(
+                self.env._("%s is in use; nothing of it is removed.", self.name),
+                reason="in_use",
+            )
+
     def _step_remove_container(self):
+        self._check_removable()
         if not self.server_id:
             return
         driver = self._driver()
@@ -281,11 +307,13 @@ class SaasTenant(models.Model):
             self._write_observation(driver.observe(self.uid))
 
     def _step_remove_database(self):
+        self._check_removable()
         if self.database_server_id:
             with self._leaving_foreign_alone():
                 self._database_server().drop_database(self.uid)
 
     def _step_remove_role(self):
+        self._check_removable()
         if self.database_server_id:
             with self._leaving_foreign_alone():
                 self._database_server().drop_role(self.uid)

@@ -1,4 +1,4 @@
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from .common import SaasCommon
@@ -19,6 +19,50 @@ class TestAccess(SaasCommon):
             tenant.action_stop()
         with self.assertRaises(AccessError):
             tenant.plan_id = False
+
+    def test_an_operator_creates_and_provisions_a_tenant(self):
+        tenant = (
+            self.env["saas.tenant"]
+            .with_user(self.operator)
+            .create(
+                {
+                    "name": "beta",
+                    "partner_id": self.customer.id,
+                    "plan_id": self.plan.id,
+                }
+            )
+        )
+        tenant.action_provision()
+        self.run_operations()
+        self.assertEqual(tenant.state, "running")
+
+    def test_nobody_moves_a_placed_tenant_by_writing(self):
+        other = self.server.copy({"name": "Other"})
+        for field, value in (
+            ("server_id", other.id),
+            ("database_server_id", self.database_server.id),
+            ("image_id", self.image.id),
+            ("state", "failed"),
+        ):
+            with (
+                self.subTest(field=field),
+                self.assertRaisesRegex(UserError, "cannot be written"),
+            ):
+                self.tenant.with_user(self.manager).write({field: value})
+
+    def test_customers_do_not_read_about_our_machines(self):
+        self.portal.partner_id.parent_id = self.customer
+        tenant = self.tenant.with_user(self.portal)
+        self.assertEqual(tenant.read(["state", "url"])[0]["state"], "running")
+        for field in ("server_id", "slot", "observed_message"):
+            with self.subTest(field=field), self.assertRaises(AccessError):
+                tenant.read([field])
+        with self.assertRaises(AccessError):
+            tenant.operation_ids.read(["message"])
+        self.tenant.last_operation_id.sudo().write(
+            {"state": "failed", "message": "db:5432 is down"}
+        )
+        self.assertEqual(tenant.state_message, "Our staff are looking after it.")
 
     def test_an_operator_runs_tenants_and_does_not_touch_servers(self):
         self.tenant.with_user(self.operator).action_stop()

@@ -45,6 +45,24 @@ class TestInfrastructure(SaasCommon):
         roomy.draining = True
         self.assertEqual(place(self.plan, self.env.company), self.server)
 
+    def test_an_erased_tenant_gives_its_room_back(self):
+        self.server.max_tenants = 1
+        alfa = self.create_running_tenant("alfa")
+        alfa.with_user(self.manager).action_delete(erase_now=True)
+        self.run_operations()
+        self.assertEqual(self.server.tenant_count, 0)
+        self.create_running_tenant("beta")
+
+    def test_while_the_only_server_does_not_work_a_provision_waits_for_it(self):
+        self.server._write_check("failed", "The engine is down.")
+        tenant = self.create_tenant()
+        operation = tenant.action_provision()
+        self.assertTrue(self.run_once(operation))
+        self.assertIn("The engine is down.", tenant.state_message)
+        self.server._write_check("ok", False)
+        self.run_operations()
+        self.assertEqual(tenant.state, "running")
+
     @mute_logger("odoo.addons.saas.models.saas_operation")
     def test_without_room_the_tenant_is_refused_with_what_to_do(self):
         self.server.max_tenants = 1
@@ -74,12 +92,18 @@ class TestInfrastructure(SaasCommon):
 
     def test_a_neutralised_copy_of_the_master_cannot_touch_customers(self):
         tenant = self.create_running_tenant()
+        operation = tenant.action_restart()
         with file_open("saas/data/neutralize.sql") as script:
             self.env.cr.execute(script.read())
         self.env.invalidate_all()
         self.assertFalse(self.env["saas.server"].search([]))
+        self.assertEqual(self.database_server.host, "neutralized.invalid")
         self.assertFalse(self.database_server.password_sealed)
+        self.assertEqual(self.proxy.directory, "/nonexistent")
         self.assertFalse(tenant.sudo().data_key_sealed)
+        self.assertEqual(operation.state, "cancelled")
+        jobs = self.env["queue.job"].search([("state", "=", "pending")])
+        self.assertFalse(jobs)
         self.assertFalse(self.env.ref("saas.ir_cron_tick").active)
 
     def test_a_public_url_has_a_port_only_where_it_needs_one(self):

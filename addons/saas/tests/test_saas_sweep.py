@@ -4,6 +4,7 @@ from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..const import QUARANTINE_DAYS
 from ..engine.driver import Phase
 from ..engine.fake import LostDriver
 from .common import SaasCommon
@@ -28,7 +29,7 @@ class TestSweep(SaasCommon):
 
     def test_a_container_removed_by_hand_is_made_again_after_its_event(self):
         self.driver.lose(self.tenant.uid)
-        self.env["saas.operation"]._cron_tick()
+        self.env["saas.server"]._cron_events()
         self.assertEqual(self.tenant.state, "stopped")
         self.run_operations()
         self.assertEqual(self.tenant.state, "running")
@@ -65,7 +66,43 @@ class TestSweep(SaasCommon):
     def test_a_server_that_could_not_be_looked_at_changes_no_tenant(self):
         self.driver = LostDriver()
         self.env["saas.server"]._cron_resync()
-        self.env["saas.operation"]._cron_tick()
+        self.env["saas.server"]._cron_events()
         self.assertEqual(self.tenant.state, "running")
         self.assertEqual(self.server.check_state, "failed")
         self.assertIn("cannot be reached", self.server.check_message)
+
+    def test_a_lost_route_is_put_back_and_one_that_stayed_is_removed(self):
+        self.routes.delete_route(self.tenant.uid)
+        self.env["saas.server"]._cron_resync()
+        self.run_operations()
+        route = self.routes.list_routes()[self.tenant.uid]
+        self.tenant.action_suspend("Spam")
+        self.run_operations()
+        self.routes.put_route(route)
+        self.env["saas.server"]._cron_resync()
+        self.run_operations()
+        self.assertNotIn(self.tenant.uid, self.routes.list_routes())
+
+    def test_a_container_that_is_ill_is_restarted_and_not_over_and_over(self):
+        self.driver.set_phase(self.tenant.uid, Phase.FAILED)
+        self.env["saas.server"]._cron_resync()
+        repair = self.tenant.last_operation_id
+        self.assertEqual(repair.kind, "restart")
+        repair.sudo().write({"state": "failed", "date_done": fields.Datetime.now()})
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(self.tenant.last_operation_id, repair)
+
+    def test_what_an_operation_does_is_no_drift(self):
+        restart = self.tenant.action_restart()
+        self.driver.set_phase(self.tenant.uid, Phase.STOPPED)
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(self.tenant.last_operation_id, restart)
+        self.assertEqual(self.tenant.observed, "running")
+
+    def test_a_name_can_be_given_again_after_its_quarantine(self):
+        self.tenant.with_user(self.manager).action_delete(erase_now=True)
+        self.run_operations()
+        released = fields.Datetime.now() - timedelta(days=QUARANTINE_DAYS + 1)
+        self.tenant.sudo().domain_ids.released_on = released
+        self.env["saas.operation"]._cron_tick()
+        self.assertTrue(self.create_running_tenant(self.tenant.name))
