@@ -96,9 +96,9 @@ def test_power_and_holds(master, stack, tenant):
 
 def test_a_restarted_tenant_keeps_what_its_customer_wrote(master, stack, tenant):
     uid = master.read("saas.tenant", tenant, "uid")
-    stack.sql("UPDATE res_company SET company_registry = 'kept' WHERE id = 1", uid)
+    stack.sql("UPDATE res_partner SET street = 'kept' WHERE id = 1", uid)
     assert master.run(tenant, "action_restart")[0] == "done"
-    read = "SELECT company_registry FROM res_company WHERE id = 1"
+    read = "SELECT street FROM res_partner WHERE id = 1"
     assert stack.sql(read, uid) == ["kept"]
 
 

@@ -1,79 +1,76 @@
 """The worker is killed by SIGKILL after each step, and before each is recorded.
 
-All kills happen in one run: every tenant has one of its own, and each also hits what
-the worker was doing for the others. The end must be the same as without any.
+All kills of a kind happen in one run: every tenant has one of its own, and each also
+hits what the worker was doing for the others. The end must be the same as without any.
 """
 
 import pytest
 
-PROVISION = (
-    "place",
-    "template",
-    "files",
-    "role",
-    "database",
-    "identity",
-    "route",
-    "container",
-    "ready",
-)
-ERASE = (
-    "unroute",
-    "remove_container",
-    "remove_database",
-    "remove_role",
-    "release",
-    "forget",
-)
+FAIL_POINTS = "/var/lib/odoo/fail-points"
+LEFT = {"provision": 6, "delete": 5, "erase": 0}  # things of a tenant at the end
+STATES = {"provision": "running", "delete": "deleting", "erase": "deleted"}
+ACTIONS = {
+    "provision": ("action_provision",),
+    "delete": ("action_delete",),
+    "erase": ("action_delete", True),
+}
 
 
-def kill_worker_at(stack, points):
+@pytest.fixture(scope="module")
+def steps(master, plan, names):
+    """The steps of each kind, as a tenant of its own had them."""
+    tenant = master.create(
+        "saas.tenant", {"name": next(names), "partner_id": 1, "plan_id": plan}
+    )
+    found = {}
+    for kind, (action, *arguments) in ACTIONS.items():
+        [operation] = master.call("saas.tenant", action, tenant, *arguments)
+        assert master.follow(operation) == "done"
+        rows = master.read("saas.operation", operation, "step_ids")
+        found[kind] = [master.read("saas.operation.step", row, "name") for row in rows]
+    return found
+
+
+def lay_fail_points(stack, points):
     """Have the worker die at these points, each once."""
-    directory = "/var/lib/odoo/fail-points"
-    names = " ".join(f"{directory}/{point}" for point in points)
-    script = f"mkdir -p {directory} && touch {names}"
+    names = " ".join(f"{FAIL_POINTS}/{point}" for point in points)
+    run(stack, f"mkdir -p {FAIL_POINTS} && touch {names}")
+
+
+def run(stack, script):
     result = stack.container("worker").exec_run(["sh", "-c", script])
     assert result.exit_code == 0, result.output
+    return result.output.decode()
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_killed_at_every_step_of_provision_and_erase_nothing_is_lost_or_left(
-    master, stack, make_tenant, moment
+@pytest.mark.parametrize("kind", list(ACTIONS))
+def test_killed_at_every_step_nothing_is_lost_or_left(
+    master, stack, make_tenant, steps, kind, moment
 ):
+    tenants = {step: make_tenant() for step in steps[kind]}
+    uids = {
+        step: master.read("saas.tenant", tenant, "uid")
+        for step, tenant in tenants.items()
+    }
+    if kind != "provision":
+        for tenant in tenants.values():
+            master.provision(tenant)
+    lay_fail_points(
+        stack, [f"{uid}.{kind}.{step}.{moment}" for step, uid in uids.items()]
+    )
     restarts = stack.container("worker").attrs["RestartCount"]
-    for kind, steps in (("provision", PROVISION), ("erase", ERASE)):
-        tenants = {step: make_tenant() for step in steps}
-        uids = {
-            step: master.read("saas.tenant", tenant, "uid")
-            for step, tenant in tenants.items()
-        }
-        if kind == "erase":
-            for tenant in tenants.values():
-                master.provision(tenant)
-        kill_worker_at(
-            stack, [f"{uid}.{kind}.{step}.{moment}" for step, uid in uids.items()]
-        )
-        operations = {}
-        for step, tenant in tenants.items():
-            if kind == "provision":
-                [operations[step]] = master.call(
-                    "saas.tenant", "action_provision", tenant
-                )
-            else:
-                [operations[step]] = master.call(
-                    "saas.tenant", "action_delete", tenant, True
-                )
-        for step, operation in operations.items():
-            assert master.follow(operation, seconds=400) == "done", (kind, step)
-        killed = stack.container("worker").attrs["RestartCount"] - restarts
-        restarts += killed
-        assert killed == len(steps), kind
-        inventory = stack.take_inventory()
-        for step, uid in uids.items():
-            state = master.read("saas.tenant", tenants[step], "state")
-            if kind == "provision":
-                assert state == "running", step
-                assert len(inventory.of(uid)) == 6, (step, inventory.of(uid))
-            else:
-                assert state == "deleted", step
-                assert not inventory.of(uid), step
+    action, *arguments = ACTIONS[kind]
+    operations = {
+        step: master.call("saas.tenant", action, tenant, *arguments)[0]
+        for step, tenant in tenants.items()
+    }
+    for step, operation in operations.items():
+        assert master.follow(operation, seconds=400) == "done", (kind, step)
+    assert not run(stack, f"ls {FAIL_POINTS}"), "not every point was passed"
+    assert stack.container("worker").attrs["RestartCount"] > restarts
+    inventory = stack.take_inventory()
+    for step, uid in uids.items():
+        state = master.read("saas.tenant", tenants[step], "state")
+        assert state == STATES[kind], (kind, step)
+        assert len(inventory.of(uid)) == LEFT[kind], (step, inventory.of(uid))

@@ -2,14 +2,11 @@
 
 import concurrent.futures
 import contextlib
-import os
 import time
 
 import docker
 import odoorpc
 import pytest
-
-from .master import Master
 
 STRANGER = "debian:trixie-slim"
 
@@ -36,13 +33,13 @@ def test_an_unusable_name_is_refused_in_words(master, plan, name):
     assert not master.search("saas.tenant", [("name", "=", name)])
 
 
-def test_of_twenty_who_want_one_name_at_once_one_gets_it(master, stack, plan, names):
+def test_of_twenty_who_want_one_name_at_once_one_gets_it(
+    master, new_master, stack, plan, names
+):
     name = next(names)
 
     def want(number):
-        mine = Master(
-            master.odoo.host, master.odoo.port, os.environ["SAAS_ADMIN_PASSWORD"]
-        )
+        mine = new_master()
         values = {"name": name, "partner_id": 1, "plan_id": plan}
         try:
             tenant = mine.create("saas.tenant", values)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import types
 
 import pytest
 from odoo_image import FOLDER, load
@@ -41,6 +42,9 @@ def fake_odoo(tmp_path):
         "from odoo import tools\n"
         "def db_connect(to, allow_uri=False, readonly=False):\n"
         "    return to, allow_uri, readonly\n"
+        "class PoolError(Exception): pass\n"
+        "class ConnectionPool:\n"
+        "    def borrow(self): return 'connection'\n"
     )
     (package / "db.py").write_text("from odoo.sql_db import db_connect\n")
     return tmp_path
@@ -93,3 +97,34 @@ def test_importing_other_modules_is_left_alone():
     finder = sitecustomize.Finder()
     assert finder.find_spec("odoo.tools", None) is None
     assert importlib.import_module("json").__name__ == "json"
+
+
+class PoolError(Exception):
+    pass
+
+
+def make_pool(refusals):
+    class ConnectionPool:
+        tries = 0
+
+        def borrow(self):
+            self.tries += 1
+            if self.tries <= refusals:
+                raise PoolError("The Connection Pool Is Full")
+            return "connection"
+
+    module = types.SimpleNamespace(ConnectionPool=ConnectionPool, PoolError=PoolError)
+    sitecustomize.wait_for_connections(module)
+    return ConnectionPool()
+
+
+def test_whoever_finds_all_connections_in_use_waits_for_one():
+    pool = make_pool(refusals=3)
+    assert pool.borrow() == "connection"
+    assert pool.tries == 4
+
+
+def test_nobody_waits_for_a_connection_for_ever(monkeypatch):
+    monkeypatch.setattr(sitecustomize, "PATIENCE", 0.05)
+    with pytest.raises(PoolError, match="Full"):
+        make_pool(refusals=1000).borrow()

@@ -26,11 +26,11 @@ class SaasCheckedMixin(models.AbstractModel):
 
     def action_check(self):
         """Test the connection; the worker does it, as it alone has the credentials."""
-        self._delay_check("_check")
+        return self._delay_check("_check")
 
     def action_prepare(self):
         """Make what is shared on the other side; the worker does it, and tests it."""
-        self._delay_check("_prepare")
+        return self._delay_check("_prepare")
 
     def _delay_check(self, method):
         self.check_access("write")
@@ -41,6 +41,7 @@ class SaasCheckedMixin(models.AbstractModel):
                 description=f"Test connection of {record.display_name}",
             )
             getattr(job, method)()
+        return True
 
     def _check(self):
         self.ensure_one()

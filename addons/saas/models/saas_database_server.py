@@ -26,7 +26,7 @@ class SaasDatabaseServer(models.Model):
         groups="saas.group_manager",
         help="Sealed as it is saved: it can be replaced, never read.",
     )
-    password_sealed = fields.Char(groups="base.group_system", copy=False)
+    password_sealed = fields.Char(groups=fields.NO_ACCESS, copy=False)
     tenant_host = fields.Char(
         required=True, help="Where tenants reach it, as seen from their network."
     )

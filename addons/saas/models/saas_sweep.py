@@ -131,7 +131,10 @@ class SaasServer(models.Model):
             absent = Observation(uid=tenant.uid, phase=Phase.ABSENT)
             tenant._compare(seen.get(tenant.uid, absent), tenant.uid in routes)
         self._report_orphans(
-            containers=seen.keys(), volumes=state, routes=routes.keys()
+            containers=seen.keys(),
+            volumes=state,
+            routes=routes.keys(),
+            roles=self.database_server_id._get_database_server().list_roles(),
         )
         if self.check_state != "ok":
             self._write_check("ok", False)

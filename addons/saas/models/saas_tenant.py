@@ -123,7 +123,7 @@ class SaasTenant(models.Model):
     )
     erased_on = fields.Datetime(readonly=True, copy=False)
     log = fields.Text(readonly=True, copy=False, groups="saas.group_operator")
-    data_key_sealed = fields.Char(groups="base.group_system", copy=False)
+    data_key_sealed = fields.Char(groups=fields.NO_ACCESS, copy=False)
     support_access = fields.Boolean(
         default=True,
         tracking=True,

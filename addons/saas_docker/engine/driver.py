@@ -152,7 +152,7 @@ class DockerDriver(Driver):
         if status in ("removing", "dead"):
             _remove_container(api, name)
             raise RetryableError(f"Container {name} is being removed.", reason="busy")
-        if status == "created":
+        if status == "created" and files:
             # Never started, so nobody knows whether its files were all laid.
             api.put_archive(name, CONFIG_DIRECTORY, objects.make_archive(files))
         if status in ("created", "exited"):

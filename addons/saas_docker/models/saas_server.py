@@ -62,7 +62,7 @@ class SaasServer(models.Model):
         help="Of our certificate (PEM, without a password). Sealed as it is saved: it "
         "can be replaced, never read.",
     )
-    docker_key_sealed = fields.Text(groups="base.group_system", copy=False)
+    docker_key_sealed = fields.Text(groups=fields.NO_ACCESS, copy=False)
 
     def _compute_docker_key(self):
         self.docker_key = False

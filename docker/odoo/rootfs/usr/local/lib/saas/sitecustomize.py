@@ -5,6 +5,9 @@ shared database ``postgres``, and looks there whether its own database exists. H
 role may connect to ``postgres``: whoever asks for it gets the configured database. It
 has to be in place before Odoo is imported, in every process, so it is neither an addon
 nor an option.
+
+And whoever finds all connections of the process in use waits for one: a tenant has few,
+and Odoo answers such a request with an error at once.
 """
 
 from __future__ import annotations
@@ -13,9 +16,12 @@ import functools
 import importlib.abc
 import importlib.util
 import sys
+import time
 
 TARGET = "odoo.sql_db"
 SHARED = "postgres"
+PATIENCE = 10  # seconds to wait for a connection
+PAUSE = 0.02
 
 
 def own_database(name, configured):
@@ -41,6 +47,24 @@ def redirect(module):
     module.db_connect = db_connect
 
 
+def wait_for_connections(module):
+    """Wrap ``ConnectionPool.borrow``: wait while all connections are in use."""
+    borrow = module.ConnectionPool.borrow
+
+    @functools.wraps(borrow)
+    def patient(*args, **kwargs):
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return borrow(*args, **kwargs)
+            except module.PoolError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(PAUSE)
+
+    module.ConnectionPool.borrow = patient
+
+
 class _Loader(importlib.abc.Loader):
     def __init__(self, loader):
         self._loader = loader
@@ -51,6 +75,7 @@ class _Loader(importlib.abc.Loader):
     def exec_module(self, module):
         self._loader.exec_module(module)
         redirect(module)
+        wait_for_connections(module)
 
     def __getattr__(self, name):
         return getattr(self._loader, name)
