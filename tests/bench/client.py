@@ -1,0 +1,118 @@
+"""Programs that talk to the master and to tenants, and wait for them."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import requests
+
+INTERVAL = 0.05
+SECONDS = 300
+UNFINISHED = ("pending", "running")
+LOGGED_IN = re.compile(r'"uid": \d+')
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+class BenchError(Exception):
+    """Something did not work; the numbers of that sample would mean nothing."""
+
+
+@contextlib.contextmanager
+def local_names() -> Iterator[None]:
+    """Resolve ``*.localhost`` to this machine, as browsers do and libraries do not."""
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(host, str) and host.endswith(".localhost"):
+            host = "127.0.0.1"
+        return resolve(host, *args, **kwargs)
+
+    socket.getaddrinfo = getaddrinfo
+    try:
+        yield
+    finally:
+        socket.getaddrinfo = resolve
+
+
+class Master:
+    """The master's JSON-2 interface, over one connection."""
+
+    def __init__(self, url: str, database: str, key: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"bearer {key}"
+        self._session.headers["X-Odoo-Database"] = database
+
+    def call(self, model: str, method: str, **values: Any) -> Any:
+        answer = self._session.post(
+            f"{self.url}/json/2/{model}/{method}", json=values, timeout=SECONDS
+        )
+        if not answer.ok:
+            raise BenchError(f"{model}.{method}: {answer.json()['message']}")
+        return answer.json()
+
+    def create(self, model: str, **values: Any) -> int:
+        [record] = self.call(model, "create", vals_list=[values])
+        return record
+
+    def read(self, model: str, record: int, *fields: str) -> dict[str, Any]:
+        [found] = self.call(model, "read", ids=[record], fields=list(fields))
+        return found
+
+    def follow(self, operation: int) -> None:
+        """Wait for the end of an operation."""
+
+        def ended() -> bool:
+            found = self.read("saas.operation", operation, "state", "message")
+            if found["state"] not in (*UNFINISHED, "done"):
+                raise BenchError(found["message"])
+            return found["state"] == "done"
+
+        wait(ended)
+
+
+def wait(condition: Callable[[], bool], interval: float = INTERVAL) -> None:
+    until = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > until:
+            raise BenchError(f"it did not happen within {SECONDS} s")
+        time.sleep(interval)
+
+
+def answers(url: str) -> bool:
+    """Whether a page is served there."""
+    try:
+        return requests.get(url, timeout=SECONDS).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def follow_link(link: str) -> None:
+    """Open a login link with a cookie jar; it must end in a logged-in /odoo."""
+    with requests.Session() as session:
+        _check_logged_in(session.get(link, timeout=SECONDS))
+
+
+def log_in(url: str, login: str, password: str) -> None:
+    """Log in by password; it must end in a logged-in /odoo."""
+    with requests.Session() as session:
+        page = session.get(f"{url}/web/login", timeout=SECONDS)
+        found = TOKEN.search(page.text)
+        if not found:
+            raise BenchError(f"{url}/web/login has no form")
+        values = {"login": login, "password": password, "csrf_token": found[1]}
+        session.post(f"{url}/web/login", data=values, timeout=SECONDS)
+        _check_logged_in(session.get(f"{url}/odoo", timeout=SECONDS))
+
+
+def _check_logged_in(answer: requests.Response) -> None:
+    path = answer.url.split("://")[1].partition("/")[2]
+    if answer.status_code != 200 or not path.startswith("odoo"):
+        raise BenchError(f"{answer.url.split('?')[0]} answered {answer.status_code}")
+    if not LOGGED_IN.search(answer.text):
+        raise BenchError(f"{answer.url.split('?')[0]} is not logged in")
