@@ -6,6 +6,14 @@ addons=$(python3 -c 'import importlib.util as u; print(u.find_spec("odoo.release
 addons=${addons%/*}/addons
 ln -sfn /opt/saas/addons/saas_agent "$addons/saas_agent"
 
+# The package lacks what its licence does not allow, and the bundle that lists it then
+# logs an error on every page.
+missing=$addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js
+if [ ! -e "$missing" ]; then
+    mkdir -p "${missing%/*}"
+    : >"$missing"
+fi
+
 # The distribution's sitecustomize lies before every path that we could add.
 stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 ln -sfn /usr/local/lib/saas/sitecustomize.py "$stdlib/sitecustomize.py"

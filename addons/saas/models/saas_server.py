@@ -37,9 +37,6 @@ class SaasServer(models.Model):
         help="Tenants that it takes; a bridge network carries 1,023 ports.",
     )
     draining = fields.Boolean(help="Keeps its tenants and takes no new ones.")
-    last_event = fields.Float(
-        readonly=True, copy=False, help="Up to when its events were read (seconds)."
-    )
     tenant_ids = fields.One2many("saas.tenant", "server_id", string="Tenants")
     tenant_count = fields.Integer(compute="_compute_tenant_count")
     orphans = fields.Text(

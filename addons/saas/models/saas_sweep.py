@@ -1,5 +1,4 @@
 import logging
-import time
 from collections import defaultdict
 from datetime import timedelta
 
@@ -15,7 +14,6 @@ from ..engine.errors import EngineError
 _logger = logging.getLogger(__name__)
 
 OVERDUE = timedelta(seconds=15)  # a job that is due starts within milliseconds
-EVENTS_BEHIND = 300  # seconds of events read at most, after a long pause
 REPAIR_PAUSE = timedelta(minutes=10)  # after a repair that failed
 UP = (Phase.RUNNING, Phase.STARTING)
 
@@ -88,14 +86,18 @@ class SaasServer(models.Model):
     _inherit = "saas.server"
 
     @api.model
-    def _cron_events(self):
-        """Look again at each tenant whose container did something since last time."""
-        self._for_each_server("events", SaasServer._read_events)
+    def _cron_observe(self):
+        """Look at all containers, and mend what happened to them since last time.
+
+        By one list call a server, not by its events: an engine remembers the last 256
+        of them, and health checks alone fill that within seconds.
+        """
+        self._for_each_server("look", lambda server: server._observe_tenants())
 
     @api.model
     def _cron_resync(self):
         """Compare every server, proxy and tenant with what is wanted."""
-        self._for_each_server("resync", SaasServer._resync)
+        self._for_each_server("resync", lambda server: server._resync())
 
     @api.model
     def _for_each_server(self, work, method):
@@ -110,29 +112,24 @@ class SaasServer(models.Model):
             except OperationalError as error:
                 _logger.info("%s of %s comes later: %s", work, server.name, error)
 
-    def _read_events(self):
-        now = time.time()
-        driver = self._get_driver()
-        since = max(self.last_event, now - EVENTS_BEHIND)
-        uids = {event.uid for event in driver.events(since, now)}
-        self.last_event = now
-        tenants = {tenant.uid: tenant for tenant in self.tenant_ids}
-        for uid in sorted(uids & tenants.keys()):
-            tenants[uid]._compare(driver.observe(uid))
-
-    def _resync(self):
-        """One list call each for containers, volumes and routes, compared in memory."""
+    def _observe_tenants(self, routes=None):
+        """Compare every tenant with what is seen of it; return the uids seen."""
         self.ensure_one()
-        driver = self._get_driver()
-        seen = {observation.uid: observation for observation in driver.list_tenants()}
-        state = driver.list_state()
-        routes = self.proxy_id._get_proxy().list_routes()
+        listed = self._get_driver().list_tenants()
+        seen = {observation.uid: observation for observation in listed}
         for tenant in self.tenant_ids.filtered(lambda tenant: tenant.slot >= 0):
             absent = Observation(uid=tenant.uid, phase=Phase.ABSENT)
-            tenant._compare(seen.get(tenant.uid, absent), tenant.uid in routes)
+            routed = None if routes is None else tenant.uid in routes
+            tenant._compare(seen.get(tenant.uid, absent), routed)
+        return seen.keys()
+
+    def _resync(self):
+        """One list call for each sort of thing, compared in memory."""
+        routes = self.proxy_id._get_proxy().list_routes()
+        containers = self._observe_tenants(routes)
         self._report_orphans(
-            containers=seen.keys(),
-            volumes=state,
+            containers=containers,
+            volumes=self._get_driver().list_state(),
             routes=routes.keys(),
             roles=self.database_server_id._get_database_server().list_roles(),
         )

@@ -27,16 +27,15 @@ class TestSweep(SaasCommon):
         self.env["saas.operation"]._cron_tick()
         self.assertEqual(self.jobs(operation).state, "pending")
 
-    def test_a_container_removed_by_hand_is_made_again_after_its_event(self):
+    def test_a_container_removed_by_hand_is_made_again(self):
         self.driver.lose(self.tenant.uid)
-        self.env["saas.server"]._cron_events()
+        self.env["saas.server"]._cron_observe()
         self.assertEqual(self.tenant.state, "stopped")
         self.run_operations()
         self.assertEqual(self.tenant.state, "running")
 
     def test_a_stopped_container_that_should_run_is_found_by_resync(self):
         self.driver.set_phase(self.tenant.uid, Phase.STOPPED)
-        self.driver.happened.clear()
         self.env["saas.server"]._cron_resync()
         self.run_operations()
         self.assertEqual(self.driver.observe(self.tenant.uid).phase, Phase.RUNNING)
@@ -66,7 +65,7 @@ class TestSweep(SaasCommon):
     def test_a_server_that_could_not_be_looked_at_changes_no_tenant(self):
         self.driver = LostDriver()
         self.env["saas.server"]._cron_resync()
-        self.env["saas.server"]._cron_events()
+        self.env["saas.server"]._cron_observe()
         self.assertEqual(self.tenant.state, "running")
         self.assertEqual(self.server.check_state, "failed")
         self.assertIn("cannot be reached", self.server.check_message)

@@ -53,14 +53,19 @@ registry.category("fields").add("saas_steps", {
     relatedFields: () => STEP_FIELDS,
 });
 
-/** The steps of the latest operation that has any, each with its state and seconds. */
+/** The steps of the operation that the tenant's state speaks of, each with its state and seconds. */
 export class SaasLatestSteps extends Component {
     static template = "saas.LatestSteps";
     static props = { ...standardWidgetProps };
 
     get operation() {
-        const operations = this.props.record.data.operation_ids.records;
-        return operations.find((operation) => operation.data.step_ids.records.length);
+        const { operation_ids, last_operation_id } = this.props.record.data;
+        const operations = operation_ids.records.filter(
+            (operation) => operation.data.step_ids.records.length
+        );
+        // After a failure that one matters, not the clean-up that came after it.
+        const last = operations.find(({ resId }) => resId === last_operation_id?.id);
+        return last || operations[0];
     }
 
     get title() {
