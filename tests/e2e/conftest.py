@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import socket
 import urllib.parse
 
@@ -14,6 +15,7 @@ import docker
 import pytest
 
 from .master import Master
+from .residents import look_up
 from .stack import Stack
 
 
@@ -51,6 +53,13 @@ def master():
     return Master(url.hostname, url.port, os.environ["SAAS_ADMIN_PASSWORD"])
 
 
+@pytest.fixture
+def new_master():
+    """Log in once more: one connection serves one caller at a time."""
+    url = urllib.parse.urlsplit(os.environ["SAAS_URL"])
+    return lambda: Master(url.hostname, url.port, os.environ["SAAS_ADMIN_PASSWORD"])
+
+
 @pytest.fixture(scope="session")
 def plan(master):
     [plan] = master.search("saas.plan", [("name", "=", "Basic")])
@@ -60,7 +69,8 @@ def plan(master):
 @pytest.fixture(scope="session")
 def names():
     """Host names that no other test has; those of erased tenants stay taken."""
-    return (f"e2e{number}" for number in itertools.count())
+    run = secrets.token_hex(3)
+    return (f"e2e-{run}-{number}" for number in itertools.count())
 
 
 @pytest.fixture
@@ -92,3 +102,18 @@ def tenant(master, make_tenant):
     number = make_tenant()
     master.provision(number)
     return number
+
+
+@pytest.fixture(scope="session")
+def residents(master, stack, plan, names):
+    """Two running tenants of different customers, for tests that only look."""
+    made = []
+    for _each in range(2):
+        name = next(names)
+        values = {"name": f"Customer {name}", "email": f"{name}@example.com"}
+        values = {"name": name, "partner_id": master.create("res.partner", values)}
+        made.append(master.create("saas.tenant", {**values, "plan_id": plan}))
+        master.provision(made[-1])
+    yield tuple(look_up(master, stack, tenant) for tenant in made)
+    for tenant in made:
+        master.run(tenant, "action_delete", True)
