@@ -1,0 +1,4 @@
+from . import login
+from . import plans
+from . import portal
+from . import signup

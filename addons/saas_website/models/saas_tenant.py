@@ -1,0 +1,100 @@
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+from odoo.addons.saas.const import TRANSITIONS, UNFINISHED
+from odoo.addons.saas.engine import names
+
+
+class SaasTenant(models.Model):
+    _inherit = "saas.tenant"
+
+    signup_ids = fields.One2many("saas.signup", "tenant_id", string="Sign-ups")
+
+    @api.model
+    def _get_customer_domain(self):
+        """Return what the current user sees as a customer, whatever their groups."""
+        customer = self.env.user.partner_id.commercial_partner_id
+        return Domain("partner_id", "child_of", customer.id) & Domain(
+            "state", "!=", "deleted"
+        )
+
+    def _restart_for_customer(self):
+        """Restart; to be called for tenants of the current customer only."""
+        return self.sudo().action_restart()
+
+    def _delete_for_customer(self, typed):
+        """Delete after the plan's grace; to be called for the customer's own only.
+
+        :param str typed: the subdomain, typed to confirm
+        :raise UserError: it is not the name, or the tenant cannot be deleted now
+        """
+        self.ensure_one()
+        tenant = self.sudo()
+        if (typed or "").strip().lower() != tenant.name:
+            raise UserError(
+                self.env._("Nothing was deleted: type “%s” to confirm.", tenant.name)
+            )
+        if not tenant.provisioned_on:
+            return tenant._request("erase", {"wanted": "deleted"})
+        tenant._check_request("delete")
+        grace = timedelta(days=tenant.plan_id.grace_days)
+        erase_on = tenant.erase_on or fields.Datetime.now() + grace
+        return tenant._submit("delete", {"wanted": "deleted", "erase_on": erase_on})
+
+    def _is_possible(self, kind):
+        """Whether the page should offer that kind of operation now."""
+        self.ensure_one()
+        allowed, _target = TRANSITIONS[kind]
+        busy = self.sudo().last_operation_id.state in UNFINISHED
+        return self.state in allowed and not busy
+
+    # === NAMES === #
+
+    @api.model
+    def _explain_name(self, name):
+        """Return why a new tenant cannot be called so, False where it can."""
+        try:
+            names.check_subdomain(name or "")
+        except names.InvalidName:
+            if name in names.RESERVED:
+                return self.env._(
+                    "“%s” is reserved. Please choose another address.", name
+                )
+            return self.env._(
+                "Use 2 to 63 letters (a to z), digits and hyphens; begin with a "
+                "letter, and do not end with a hyphen."
+            )
+        if self._find_taken([name]):
+            return self.env._("“%s” is taken. Please choose another address.", name)
+        return False
+
+    @api.model
+    def _find_taken(self, subdomains):
+        """Return those of the names that lead somewhere or rest in quarantine."""
+        hosts = {self.new({"name": name})._make_host(): name for name in subdomains}
+        taken = self.env["saas.domain"].sudo().search([("name", "in", list(hosts))])
+        return {hosts[domain.name] for domain in taken}
+
+    @api.model
+    def _suggest_names(self, text, count=3):
+        """Return free names that resemble the text, e.g. a company's name."""
+        slug = self.env["ir.http"]._slugify(text or "").replace("_", "-")
+        slug = "".join(c for c in slug if c.isascii() and (c.isalnum() or c == "-"))
+        slug = slug.strip("-")[:40].strip("-")
+        short = slug.partition("-")[0]
+        wished = [slug, short, f"{slug}-erp", f"{slug}-online", f"my-{slug}"]
+        wished += [f"{slug}{number}" for number in range(2, 8)]
+        usable = [name for name in dict.fromkeys(wished) if self._is_usable(name)]
+        taken = self._find_taken(usable)
+        return [name for name in usable if name not in taken][:count]
+
+    @api.model
+    def _is_usable(self, name):
+        try:
+            names.check_subdomain(name)
+        except names.InvalidName:
+            return False
+        return True

@@ -1,0 +1,5 @@
+from . import test_mailbox
+from . import test_saas_signup
+from . import test_signup_pages
+from . import test_login_link
+from . import test_portal

@@ -1,0 +1,127 @@
+from odoo.tests import new_test_user, tagged
+
+from .common import PagesCommon
+
+
+@tagged("post_install", "-at_install")
+class TestPortal(PagesCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ann = new_test_user(cls.env, "ann", groups="base.group_portal")
+        cls.ann.partner_id.parent_id = cls.customer
+        cls.bob = new_test_user(cls.env, "bob", groups="base.group_portal")
+
+    def setUp(self):
+        super().setUp()
+        self.tenant = self.create_running_tenant()
+        self.path = f"/my/tenants/{self.tenant.id}"
+        self.authenticate("ann", "ann")
+
+    def test_visitors_are_asked_to_log_in(self):
+        self.authenticate(None, None)
+        response = self.url_open(self.path, allow_redirects=False)
+        self.assertIn("/web/login", response.headers["Location"])
+
+    def test_customers_see_their_company_s_tenants_and_no_others(self):
+        self.create_tenant("foreign", partner_id=self.bob.partner_id.id)
+        text = self.text_of(self.url_open("/my/tenants"))
+        self.assertIn("alfa.odoo.localhost", text)
+        self.assertNotIn("foreign", text)
+
+    def test_the_card_counts_them(self):
+        self.assertIn("/my/tenants", self.url_open("/my").text)
+        response = self.url_open(
+            "/my/counters", json={"params": {"counters": ["saas_tenant_count"]}}
+        )
+        self.assertEqual(response.json()["result"], {"saas_tenant_count": 1})
+
+    def test_foreign_and_missing_tenants_are_not_found(self):
+        foreign = self.create_running_tenant(
+            "foreign", partner_id=self.bob.partner_id.id
+        )
+        before = foreign.operation_ids
+        for tenant_id in (foreign.id, foreign.id + 1000, 0, 2**31, 10**30):
+            path = f"/my/tenants/{tenant_id}"
+            self.assertEqual(self.url_open(path).status_code, 404, path)
+            for action in ("open", "restart", "delete"):
+                response = self.post(f"{path}/{action}", {"name": "foreign"})
+                self.assertEqual(response.status_code, 404, f"{path}/{action}")
+        self.assertEqual(foreign.operation_ids, before)
+
+    def test_staff_are_customers_of_nothing_here(self):
+        self.authenticate("manager", "manager")
+        self.assertEqual(self.url_open(self.path).status_code, 404)
+
+    def test_the_page_tells_state_plan_address_and_steps(self):
+        text = self.text_of(self.url_open(self.path))
+        for words in ("Running", "Basic", "alfa.odoo.localhost", "Clone the database"):
+            self.assertIn(words, text)
+
+    def test_open_logs_in_by_post_only(self):
+        self.assertIn(self.url_open(f"{self.path}/open").status_code, (404, 405))
+        response = self.post(f"{self.path}/open")
+        self.assertEqual(response.status_code, 303)
+        self.assertTrue(
+            response.headers["Location"].startswith(
+                "http://alfa.odoo.localhost:8080/saas/login?token="
+            )
+        )
+        [login] = self.tenant.operation_ids.filtered(lambda o: o.kind == "login")
+        self.assertEqual((login.user_id, login.origin), (self.ann, "portal"))
+
+    def test_a_stopped_tenant_says_why_it_does_not_open(self):
+        self.tenant.action_stop()
+        self.run_operations()
+        response = self.post(f"{self.path}/open")
+        self.assertIn("only while it runs", self.text_of(response))
+
+    def test_restart_is_recorded_for_the_customer(self):
+        response = self.post(f"{self.path}/restart")
+        self.assertEqual(response.status_code, 303)
+        operation = self.tenant.last_operation_id
+        self.assertEqual(
+            (operation.kind, operation.user_id, operation.origin),
+            ("restart", self.ann, "portal"),
+        )
+        self.assertIn("Restart", self.text_of(self.url_open(self.path)))
+        self.run_operations()
+        self.assertEqual(self.tenant.state, "running")
+
+    def test_delete_needs_the_name(self):
+        for typed in ("", "alf", "alfa.odoo.localhost"):
+            response = self.post(f"{self.path}/delete", {"name": typed})
+            self.assertIn("type “alfa” to confirm", self.text_of(response))
+        self.assertEqual(self.tenant.state, "running")
+        self.post(f"{self.path}/delete", {"name": " Alfa "})
+        self.assertEqual(self.tenant.state, "deleting")
+        self.assertTrue(self.tenant.erase_on)
+        self.run_operations()
+        self.assertIn("deleted for good on", self.text_of(self.url_open(self.path)))
+
+    def test_a_suspended_tenant_cannot_be_restarted_by_its_customer(self):
+        self.tenant.action_suspend("Unpaid")
+        self.run_operations()
+        response = self.post(f"{self.path}/restart")
+        self.assertIn("not possible now", self.text_of(response))
+        self.assertEqual(self.tenant.state, "suspended")
+
+    def test_actions_without_a_csrf_token_are_refused(self):
+        for action in ("open", "restart", "delete"):
+            response = self.url_open(f"{self.path}/{action}", data={"name": "alfa"})
+            self.assertEqual(response.status_code, 400, action)
+        self.assertEqual(self.tenant.state, "running")
+
+    def test_the_number_of_queries_does_not_grow_with_the_list(self):
+        self.url_open("/my/tenants")
+        few = self.count_queries()
+        for number in range(15):
+            self.create_tenant(f"more{number}")
+        self.assertLessEqual(self.count_queries(), few + 3)
+
+    def count_queries(self):
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        self.assertEqual(self.url_open("/my/tenants").status_code, 200)
+        return self.env.cr.sql_log_count - before
