@@ -10,6 +10,11 @@ SECONDS = 180
 UNFINISHED = ("pending", "running")
 
 
+def is_many2one(value):
+    """Whether it is what ``read`` gives for a link: ``[id, name]``."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[1], str)
+
+
 class Master:
     """The external API, with words for what the tests do again and again."""
 
@@ -29,7 +34,7 @@ class Master:
     def read(self, model, record, field):
         [values] = self.odoo.execute(model, "read", [record], [field])
         value = values[field]
-        return value[0] if isinstance(value, list) and len(value) == 2 else value
+        return value[0] if is_many2one(value) else value
 
     def follow(self, operation, seconds=SECONDS):
         """Wait until the operation has ended; its final state."""

@@ -76,22 +76,22 @@ def test_power_and_holds(master, stack, tenant):
     def status():
         return requests.get(f"{url}/web/login", timeout=30).status_code
 
-    for action, state, phase, answer in (
-        ("action_stop", "stopped", "exited", 502),
-        ("action_start", "running", "running", 200),
-        ("action_suspend", "suspended", "exited", 404),
-        ("action_resume", "running", "running", 200),
-        ("action_restart", "running", "running", 200),
+    for action, state, phase, answers in (
+        ("action_stop", "stopped", "exited", (502, 504)),
+        ("action_start", "running", "running", (200,)),
+        ("action_suspend", "suspended", "exited", (404,)),
+        ("action_resume", "running", "running", (200,)),
+        ("action_restart", "running", "running", (200,)),
         ("action_sleep", "sleeping", "paused", None),
-        ("action_wake", "running", "running", 200),
-        ("action_delete", "deleting", "exited", 404),
-        ("action_resume", "running", "running", 200),
+        ("action_wake", "running", "running", (200,)),
+        ("action_delete", "deleting", "exited", (404,)),
+        ("action_resume", "running", "running", (200,)),
     ):
         assert master.run(tenant, action) == ("done", False), action
         assert master.read("saas.tenant", tenant, "state") == state, action
         assert stack.tenant_container(uid).status == phase, action
-        if answer:
-            assert status() == answer, action
+        if answers:
+            assert status() in answers, action
 
 
 def test_a_restarted_tenant_keeps_what_its_customer_wrote(master, stack, tenant):

@@ -184,7 +184,9 @@ def test_an_unusable_name_is_said_on_the_form_and_nothing_is_made(master, desk, 
 
 def test_a_tenant_in_trouble_is_seen_with_its_cause(master, desk, make_tenant):
     image = f"missing:{secrets.token_hex(4)}"
-    number = master.create("saas.image", {"name": "Missing", "reference": image})
+    number = master.create(
+        "saas.image", {"name": "Missing", "sequence": 1000, "reference": image}
+    )
     tenant = make_tenant(image_id=number)
     assert master.run(tenant, "action_provision")[0] == "refused"
     assert master.settle(tenant) == "failed"

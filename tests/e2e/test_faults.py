@@ -68,7 +68,9 @@ def test_of_twenty_who_want_one_name_at_once_one_gets_it(
 
 
 def test_a_missing_image_is_named(master, stack, make_tenant):
-    image = master.create("saas.image", {"name": "None", "reference": "no-image:1"})
+    image = master.create(
+        "saas.image", {"name": "None", "sequence": 1000, "reference": "no-image:1"}
+    )
     tenant = make_tenant(image_id=image)
     assert "no-image:1" in try_to_provision(master, stack, tenant)
     uid = master.read("saas.tenant", tenant, "uid")

@@ -108,7 +108,9 @@ def live(master, stack, plan, names, after):
     :return: uid of the first, and the link that was used
     """
     missing = f"no-image:{secrets.token_hex(4)}"
-    image = master.create("saas.image", {"name": "None", "reference": missing})
+    image = master.create(
+        "saas.image", {"name": "None", "sequence": 1000, "reference": missing}
+    )
     tenants = []
     for values in ({}, {"image_id": image}):
         name = next(names)
