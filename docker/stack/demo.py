@@ -51,11 +51,11 @@ class Stack:
             self._preflight()
         with self.progress.phase("Docker engine"):
             self.progress.note(engine.ensure(self.shell, self.apt))
+        with self.progress.phase("base image"):
+            images.ensure_base(self.settings, self.shell, self.apt, self.progress.note)
         with self.progress.phase("downloads"):
             downloads.ensure(self.settings, self.shell, self.apt, self.progress.note)
             self.progress.note("complete")
-        with self.progress.phase("base image"):
-            images.ensure_base(self.settings, self.shell, self.apt, self.progress.note)
         with self.progress.phase("images"):
             images.ensure(self.settings, self.shell, self.progress.note)
 

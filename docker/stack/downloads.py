@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from . import images
 from .packages import Apt
 from .settings import Settings
 from .shell import Shell, StackError
@@ -35,7 +36,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def odoo_package(settings: Settings, note: Callable[[str], None]) -> Path:
+def odoo_package(settings: Settings, shell: Shell, note: Callable[[str], None]) -> Path:
     """Odoo's Debian package: the operator's file, the cached one, or the mirror's.
 
     :raise StackError: it cannot be had, or is not the one that is expected
@@ -45,7 +46,7 @@ def odoo_package(settings: Settings, note: Callable[[str], None]) -> Path:
     path = settings.cache / "downloads" / ODOO_FILE
     if path.exists() and sha256(path) == ODOO_SHA256:
         return path
-    url = f"{settings['DEBIAN_MIRROR']}/{ODOO_POOL.replace('+', '%2B')}"
+    url = f"{images.mirror(settings, shell)}/{ODOO_POOL.replace('+', '%2B')}"
     note(ODOO_FILE)
     fetch(url, path, note)
     if sha256(path) != ODOO_SHA256:
@@ -137,7 +138,7 @@ def ensure(
 ) -> None:
     """Have everything in the folders that the images are built from."""
     if not settings["ODOO_BASE_IMAGE"]:
-        package = odoo_package(settings, note)
+        package = odoo_package(settings, shell, note)
         lay(package, settings.root / "docker/odoo/downloads", "odoo-19_*.deb")
     for name, folder in WHEELS.items():
         listing = settings.root / name

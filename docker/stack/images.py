@@ -6,6 +6,7 @@ import dataclasses
 import glob
 import hashlib
 import json
+import re
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +20,10 @@ from .shell import Shell, StackError
 LABEL = "saas.image"
 HASH_LABEL = "saas.hash"
 SECONDS_TO_PULL = 60
+# In both ways of writing: `deb [signed-by=…] http://…` and `URIs: http://…`.
+APT_SOURCE = re.compile(
+    r"^(?:deb\s+(?:\[[^\]]*\]\s+)?|URIs:\s*)(https?://\S+)", re.MULTILINE
+)
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -176,13 +181,35 @@ def make_base(settings: Settings, shell: Shell, apt: Apt, name: str) -> None:
                 "--include=ca-certificates",
                 "trixie",
                 archive,
-                settings["DEBIAN_MIRROR"],
+                # Without one it takes the distribution's own.
+                *([settings["DEBIAN_MIRROR"]] if settings["DEBIAN_MIRROR"] else []),
             ],
-            f"The base image cannot be made: see that {settings['DEBIAN_MIRROR']} can "
-            "be reached, or load debian:trixie-slim yourself (docker load); try again.",
+            "The base image cannot be made: see that a Debian mirror can be reached, "
+            "or load debian:trixie-slim yourself (docker load); try again.",
         )
         change = f'LABEL {LABEL}="1"'
         shell.docker("import", "--change", change, archive, name)
+
+
+def mirror(settings: Settings, shell: Shell) -> str:
+    """The address of a Debian mirror: the operator's, or that of the base image.
+
+    :raise StackError: the base image names none
+    """
+    if settings["DEBIAN_MIRROR"]:
+        return settings["DEBIAN_MIRROR"].rstrip("/")
+    sources = shell.docker(
+        *("run", "--rm", "--network", "none", "--entrypoint", "sh"),
+        *(settings["BASE_IMAGE"], "-c"),
+        "cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true",
+    )
+    found = APT_SOURCE.search(sources)
+    if not found:
+        raise StackError(
+            f"The image {settings['BASE_IMAGE']} names no Debian mirror: set "
+            "DEBIAN_MIRROR in .env to one, e.g. that of your network."
+        )
+    return found[1].rstrip("/")
 
 
 def base_of(settings: Settings, image: Image) -> str:

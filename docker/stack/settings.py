@@ -22,7 +22,7 @@ DEFAULTS = {
     "SAAS_CONTROL_SUBNET": "172.30.0.0/24",
     "SAAS_TENANT_SUBNET": "172.28.0.0/20",
     "SAAS_TENANT_BRIDGE": "saas0",
-    "DEBIAN_MIRROR": "http://deb.debian.org/debian",
+    "DEBIAN_MIRROR": "",
     "BASE_IMAGE": "debian:trixie-slim",
     "ODOO_BASE_IMAGE": "",
     "POSTGRES_BASE_IMAGE": "",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stack import images
+from stack import images, settings
 from stack.shell import StackError
 
 
@@ -91,3 +91,41 @@ def test_every_image_builds_on_one_that_comes_before_it():
     for image in images.IMAGES:
         assert image.parent in known
         known.append(image.name)
+
+
+class SourcesShell:
+    """Answers with what is in a base image's list of package sources."""
+
+    def __init__(self, sources: str) -> None:
+        self.sources = sources
+
+    def docker(self, *_argv: str) -> str:
+        return self.sources
+
+
+def _mirror(sources: str, given: str = "") -> str:
+    values = {**settings.DEFAULTS, "DEBIAN_MIRROR": given}
+    return images.mirror(
+        settings.Settings(Path("/clone"), values), SourcesShell(sources)
+    )
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        "deb http://mirror.test/debian trixie main\n",
+        "# local\ndeb [signed-by=/k.gpg] http://mirror.test/debian/ trixie main\n",
+        "Types: deb\nURIs: http://mirror.test/debian\nSuites: trixie\n",
+    ],
+)
+def test_packages_come_from_where_the_base_image_takes_its_own(sources):
+    assert _mirror(sources) == "http://mirror.test/debian"
+
+
+def test_packages_come_from_the_mirror_that_the_operator_names():
+    assert _mirror("", "http://near.test/debian/") == "http://near.test/debian"
+
+
+def test_a_base_image_without_a_mirror_is_said_with_what_to_do():
+    with pytest.raises(StackError, match="names no Debian mirror: set DEBIAN_MIRROR"):
+        _mirror("")
