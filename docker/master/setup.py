@@ -8,7 +8,8 @@ tells of a container:
 
 ``admin_password``, ``tenant_domain``, ``http_port``, ``stack``, ``network``,
 ``subnet``, ``bridge``, ``docker_url``, ``tenant_gateway`` (where tenants reach
-PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``base_url``.
+PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``base_url``, ``host``
+(the master's), ``mail_host`` (the stack's own mailbox, or empty) and ``mail_port``.
 """
 
 import json
@@ -23,7 +24,7 @@ from odoo.sql_db import db_connect
 from odoo.tools import config
 
 KEYS = Path("/run/saas/worker")
-MODULES = ("saas", "saas_docker")
+MODULES = ("saas", "saas_docker", "saas_website")
 
 _logger = logging.getLogger("saas.setup")
 
@@ -38,6 +39,7 @@ def main():
         env = api.Environment(cr, SUPERUSER_ID, {})
         set_parameters(env, settings)
         set_admin_password(env, settings["admin_password"])
+        ensure_mail(env, settings)
         ensure_records(env, settings)
 
 
@@ -82,6 +84,29 @@ def set_admin_password(env, password):
     context = env["res.users"]._crypt_context()
     if not stored or not context.verify(password, stored):
         admin.password = password
+
+
+def ensure_mail(env, settings):
+    """Have mail go out to the stack's mailbox, where it has one."""
+    company = env.ref("base.main_company")
+    if not company.email:
+        company.email = f"no-reply@{settings['host']}"
+    server = env.ref("__setup__.mailbox", raise_if_not_found=False)
+    if settings["mail_host"]:
+        ensure(
+            env,
+            "mailbox",
+            "ir.mail_server",
+            {
+                "name": "Mailbox of the stack",
+                "smtp_host": settings["mail_host"],
+                "smtp_port": settings["mail_port"],
+                "smtp_encryption": "none",
+                "active": True,
+            },
+        )
+    elif server and server.active:
+        server.active = False
 
 
 def ensure_records(env, settings):
@@ -147,7 +172,13 @@ def ensure_plans(env, saas_server):
         env,
         "plan_basic",
         "saas.plan",
-        {"name": "Basic", "image_id": image.id, "modules": "base", "sequence": 10},
+        {
+            "name": "Basic",
+            "image_id": image.id,
+            "modules": "base",
+            "sequence": 10,
+            "is_published": True,
+        },
         once=True,
     )
     ensure(
@@ -160,6 +191,7 @@ def ensure_plans(env, saas_server):
             "modules": "website,sale_management",
             "memory": 768,
             "sequence": 20,
+            "is_published": True,
         },
         once=True,
     )

@@ -35,6 +35,7 @@ class Compose:
             *("--project-directory", str(settings.root / "docker")),
             *("--env-file", str(self._write_env())),
             *("--file", str(settings.root / FILE)),
+            *(("--profile", "mailbox") if settings.has_mailbox else ()),
             *argv,
         ]
 

@@ -6,7 +6,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from . import clean, compose, downloads, engine, images, master, preflight, tenant
+from . import (
+    clean,
+    compose,
+    downloads,
+    engine,
+    images,
+    master,
+    preflight,
+    signup,
+    tenant,
+)
 from .packages import Apt
 from .rpc import LOGIN, Master
 from .settings import Settings
@@ -66,9 +76,9 @@ class Stack:
         facts = preflight.gather(
             docker=docker,
             built=docker and images.all_built(self.shell),
-            own_ports=frozenset([self.settings.port] if running else []),
+            own_ports=frozenset(self.settings.ports.values() if running else []),
             sudo=engine.may_sudo(self.shell),
-            port=self.settings.port,
+            ports=self.settings.ports.values(),
         )
         preflight.check(facts, self.settings)
 
@@ -135,17 +145,36 @@ def demo(stack: Stack) -> str:
     stack.up()
     connection = Master(stack.settings)
     with stack.progress.phase(f"tenant {ALFA}"):
-        number = tenant.ensure(connection, ALFA, stack.progress.note)
+        number = have_tenant(stack.settings, connection, ALFA, stack.progress.note)
     with stack.progress.phase("logged in"):
         address = tenant.wait_logged_in(connection, number)
         stack.progress.note(address)
     return welcome(stack.settings, address, tenant.login_url(connection, number))
 
 
+def have_tenant(
+    settings: Settings, connection: Master, name: str, note: Callable[[str], None]
+) -> int:
+    """Have that tenant running; one that is missing is signed up for by a visitor.
+
+    :raise StackError: it cannot be had
+    """
+    number = tenant.find(connection, name)
+    if number is not None:
+        tenant.bring_up(connection, number, note)
+        return number
+    if not settings.has_mailbox:
+        return tenant.create(connection, name, "", note)
+    signup.sign_up(settings, name, note)
+    return tenant.expect(connection, name)
+
+
 def welcome(settings: Settings, address: str, link: str) -> str:
+    mailbox = f"\n  Mailbox  {settings.mailbox_url}" if settings.has_mailbox else ""
     return f"""
+  Website  {settings.url}/plans
   Master   {settings.url}/odoo   login: {LOGIN}   password: {settings.admin_password}
-           (also in .env as SAAS_ADMIN_PASSWORD)
+           (also in .env as SAAS_ADMIN_PASSWORD){mailbox}
   {ALFA}     {address}
            logs in once, within a minute: {link}
 

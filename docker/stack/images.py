@@ -58,6 +58,7 @@ IMAGES = (
     Image("saas-postgres", setting="POSTGRES_BASE_IMAGE"),
     Image("saas-traefik", setting="TRAEFIK_BASE_IMAGE"),
     Image("saas-firewall"),
+    Image("saas-mail"),
 )
 
 

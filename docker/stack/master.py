@@ -14,6 +14,7 @@ from .shell import Shell, StackError
 
 HASH_PARAMETER = "saas.setup_hash"
 SETUP = "saas-setup"
+MAIL_PORT = 1025
 
 
 def wanted_hash(settings: Settings, shell: Shell) -> str:
@@ -95,6 +96,9 @@ def setup_values(settings: Settings) -> dict[str, object]:
         "bridge": settings["SAAS_TENANT_BRIDGE"],
         "docker_url": "unix:///var/run/docker.sock",
         "http_port": settings.port,
+        "mail_host": "mail" if settings.has_mailbox else "",
+        "mail_port": MAIL_PORT,
+        "host": settings.host,
         "network": settings.tenant_network,
         "proxy_url": f"http://{settings.control_address(1)}:{settings.port}",
         "stack": settings.stack,

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from .settings import Settings, parse_env
@@ -103,11 +104,12 @@ def _memory_problem(facts: Facts) -> str:
 
 def _port_problems(facts: Facts, settings: Settings) -> list[str]:
     sentences = []
-    if settings.port in facts.busy:
-        sentences.append(
-            f"Port {settings.port} is busy: stop what listens there (sudo ss -ltnp "
-            f"'sport = :{settings.port}'), or set another SAAS_HTTP_PORT in .env."
-        )
+    for name, port in settings.ports.items():
+        if port in facts.busy:
+            sentences.append(
+                f"Port {port} is busy: stop what listens there (sudo ss -ltnp "
+                f"'sport = :{port}'), or set another {name} in .env."
+            )
     if POSTGRES_PORT in facts.busy:
         sentences.append(
             f"Port {POSTGRES_PORT} is busy on all addresses: a PostgreSQL of this "
@@ -173,11 +175,17 @@ def wildcard_listeners(table: str) -> frozenset[int]:
 
 
 def gather(
-    *, docker: bool, built: bool, own_ports: frozenset[int], sudo: bool, port: int
+    *,
+    docker: bool,
+    built: bool,
+    own_ports: frozenset[int],
+    sudo: bool,
+    ports: Iterable[int],
 ) -> Facts:
     """Look at the machine.
 
     :param own_ports: ports that this stack itself listens on
+    :param ports: ports that it will listen on
     """
     release = Path("/etc/os-release")
     tables = [Path("/proc/net/tcp"), Path("/proc/net/tcp6")]
@@ -185,8 +193,7 @@ def gather(
         *(wildcard_listeners(path.read_text()) for path in tables if path.exists())
     )
     busy = {number for number in (POSTGRES_PORT,) if number in wildcard}
-    if listens_everywhere(port):
-        busy.add(port)
+    busy.update(port for port in ports if listens_everywhere(port))
     return Facts(
         root=os.geteuid() == 0,
         sudo=sudo,

@@ -1,33 +1,18 @@
-"""The stack as an outside program sees it: XML-RPC and HTTP through the proxy.
-
-The host names of the demo need no DNS: connections go to this machine, and the host is
-named in the request.
-"""
+"""The master as an outside program sees it: XML-RPC through the proxy."""
 
 from __future__ import annotations
 
-import dataclasses
 import http.client
-import http.cookies
-import socket
-import urllib.parse
 import xmlrpc.client
 from typing import Any
 
+from .browser import LocalConnection
 from .settings import Settings
 from .shell import StackError
 
 DATABASE = "master"
 LOGIN = "admin"
 SECONDS = 60
-REDIRECTS = (301, 302, 303, 307, 308)
-
-
-class LocalConnection(http.client.HTTPConnection):
-    """A connection to this machine whatever host name is asked for."""
-
-    def connect(self) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", self.port), self.timeout)
 
 
 class LocalTransport(xmlrpc.client.Transport):
@@ -110,48 +95,3 @@ def fault_sentence(fault: str) -> str:
     if not lines[0].startswith("Traceback"):
         return " ".join(lines)
     return lines[-1].partition(": ")[2] or lines[-1]
-
-
-@dataclasses.dataclass
-class Answer:
-    """One answer of a site, after its redirects."""
-
-    status: int
-    url: str
-    body: str
-
-
-class Browser:
-    """A visitor with cookies who follows redirects on this machine."""
-
-    def __init__(self) -> None:
-        self._cookies: dict[str, str] = {}
-
-    def get(self, url: str, redirects: int = 6) -> Answer:
-        """Open an address.
-
-        :raise OSError: nothing answers there (yet)
-        """
-        parts = urllib.parse.urlsplit(url)
-        connection = LocalConnection(parts.hostname or "", parts.port or 80, timeout=30)
-        path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        headers = {"User-Agent": "saas-stack"}
-        if self._cookies:
-            pairs = (f"{name}={value}" for name, value in self._cookies.items())
-            headers["Cookie"] = "; ".join(pairs)
-        try:
-            connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            body = answer.read().decode(errors="replace")
-        finally:
-            connection.close()
-        self._keep_cookies(answer.headers.get_all("Set-Cookie") or [])
-        location = answer.headers.get("Location")
-        if answer.status in REDIRECTS and location and redirects:
-            return self.get(urllib.parse.urljoin(url, location), redirects - 1)
-        return Answer(answer.status, url, body)
-
-    def _keep_cookies(self, headers: list[str]) -> None:
-        for header in headers:
-            for name, morsel in http.cookies.SimpleCookie(header).items():
-                self._cookies[name] = morsel.value

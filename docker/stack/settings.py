@@ -19,6 +19,8 @@ DEFAULTS = {
     "SAAS_HTTP_PORT": "8080",
     "SAAS_HOST": "saas.localhost",
     "SAAS_TENANT_DOMAIN": "odoo.localhost",
+    "SAAS_MAILBOX": "yes",
+    "SAAS_MAIL_PORT": "8025",
     "SAAS_CONTROL_SUBNET": "172.30.0.0/24",
     "SAAS_TENANT_SUBNET": "172.28.0.0/20",
     "SAAS_TENANT_BRIDGE": "saas0",
@@ -37,6 +39,7 @@ TEST_VALUES = {
     "SAAS_HTTP_PORT": "18080",
     "SAAS_HOST": "saas.localhost",
     "SAAS_TENANT_DOMAIN": "odoo.localhost",
+    "SAAS_MAIL_PORT": "18025",
     "SAAS_CONTROL_SUBNET": "172.30.1.0/24",
     "SAAS_TENANT_SUBNET": "172.28.16.0/20",
     "SAAS_TENANT_BRIDGE": "saastest0",
@@ -84,8 +87,23 @@ class Settings:
         return int(self["SAAS_HTTP_PORT"])
 
     @property
+    def ports(self) -> dict[str, int]:
+        """The ports of this machine that the stack listens on, by their settings."""
+        names = ["SAAS_HTTP_PORT", *(["SAAS_MAIL_PORT"] if self.has_mailbox else [])]
+        return {name: int(self[name]) for name in names}
+
+    @property
     def host(self) -> str:
         return self["SAAS_HOST"]
+
+    @property
+    def mailbox_url(self) -> str:
+        """Where the stack's own mailbox is read; empty where it has none."""
+        return f"http://127.0.0.1:{self['SAAS_MAIL_PORT']}" if self.has_mailbox else ""
+
+    @property
+    def has_mailbox(self) -> bool:
+        return self["SAAS_MAILBOX"] == "yes"
 
     @property
     def admin_password(self) -> str:
@@ -189,9 +207,12 @@ def checked(settings: Settings) -> Settings:
 
     :raise StackError: one of them cannot be used
     """
-    port = settings["SAAS_HTTP_PORT"]
-    if not port.isdigit() or not 0 < int(port) < 65536:
-        raise StackError(f"SAAS_HTTP_PORT is not a port ({port}): correct it in .env.")
+    for name in ("SAAS_HTTP_PORT", "SAAS_MAIL_PORT"):
+        port = settings[name]
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            raise StackError(f"{name} is not a port ({port}): correct it in .env.")
+    if settings["SAAS_MAILBOX"] not in ("yes", "no"):
+        raise StackError("SAAS_MAILBOX is neither yes nor no: correct it in .env.")
     for name in ("SAAS_CONTROL_SUBNET", "SAAS_TENANT_SUBNET"):
         if _network(settings, name).num_addresses < SMALLEST_NETWORK:
             raise StackError(

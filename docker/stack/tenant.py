@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .browser import Browser
 from .master import as_ids
-from .rpc import Browser, Master
+from .rpc import Master
 from .shell import StackError
 
 SECONDS_PER_OPERATION = 900
@@ -58,6 +59,17 @@ def find(master: Master, name: str) -> int | None:
     return found[0] if found else None
 
 
+def expect(master: Master, name: str) -> int:
+    """The tenant that has the name now.
+
+    :raise StackError: there is none
+    """
+    number = find(master, name)
+    if number is None:
+        raise StackError(f"There is no tenant {name}: see make logs.")
+    return number
+
+
 def find_plan(master: Master, name: str = "") -> int:
     """The plan of that name; without one the first.
 
@@ -105,11 +117,8 @@ def provision(master: Master, tenant: int, note: Callable[[str], None]) -> None:
         follow(master, operation, note)
 
 
-def ensure(master: Master, name: str, note: Callable[[str], None]) -> int:
-    """Have that tenant and have it running; nothing is doubled when asked again."""
-    tenant = find(master, name)
-    if tenant is None:
-        return create(master, name, "", note)
+def bring_up(master: Master, tenant: int, note: Callable[[str], None]) -> None:
+    """Have a tenant that is there running."""
     state = master.read("saas.tenant", tenant, "state")["state"]
     actions = {
         "stopped": "action_start",
@@ -126,7 +135,6 @@ def ensure(master: Master, name: str, note: Callable[[str], None]) -> int:
             follow(master, operation, note)
     else:
         note("is there already")
-    return tenant
 
 
 def wait_logged_in(master: Master, tenant: int) -> str:

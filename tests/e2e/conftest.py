@@ -14,6 +14,7 @@ import urllib.parse
 import docker
 import pytest
 
+from .mailbox import Mailbox
 from .master import Master
 from .residents import look_up
 from .stack import Stack
@@ -51,6 +52,11 @@ def stack(engine):
 def master():
     url = urllib.parse.urlsplit(os.environ["SAAS_URL"])
     return Master(url.hostname, url.port, os.environ["SAAS_ADMIN_PASSWORD"])
+
+
+@pytest.fixture(scope="session")
+def mailbox():
+    return Mailbox(f"http://127.0.0.1:{os.environ['SAAS_MAIL_PORT']}")
 
 
 @pytest.fixture

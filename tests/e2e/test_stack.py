@@ -15,7 +15,7 @@ import requests
 from .program import make_stack
 from .residents import look_up
 
-SERVICES = ("db", "web", "worker", "proxy", "firewall")
+SERVICES = ("db", "web", "worker", "proxy", "firewall", "mail")
 MASTER, TENANT = "master", "tenant"
 
 
@@ -63,14 +63,19 @@ def test_every_container_has_limits_and_rotates_its_log(stack, residents):
         assert host["ReadonlyRootfs"], name
 
 
-def test_no_port_of_ours_but_postgresql_for_tenants_is_published(stack, residents):
+def test_no_port_of_ours_but_two_on_addresses_of_this_machine_is_published(
+    stack, residents
+):
     published = {
         (name, binding["HostIp"], binding["HostPort"])
         for name, container in containers_of(stack, residents).items()
         for bindings in (container.attrs["HostConfig"]["PortBindings"] or {}).values()
         for binding in bindings
     }
-    assert published == {("db", os.environ["SAAS_TENANT_GATEWAY"], "5432")}
+    assert published == {
+        ("db", os.environ["SAAS_TENANT_GATEWAY"], "5432"),
+        ("mail", "127.0.0.1", os.environ["SAAS_MAIL_PORT"]),
+    }
 
 
 def test_the_roles_of_the_master_are_no_superusers(stack):

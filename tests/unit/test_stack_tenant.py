@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stack import compose, rpc, tenant
-from stack.demo import add_tenant
+from stack import compose, rpc, settings, tenant
+from stack.demo import add_tenant, have_tenant
 from stack.shell import StackError
 
 
@@ -46,9 +47,13 @@ def _ignore(_text: str) -> None:
     pass
 
 
-def test_a_tenant_that_is_missing_is_made_with_its_customer():
+def _settings(**values: str) -> settings.Settings:
+    return settings.Settings(Path("/clone"), {**settings.DEFAULTS, **values})
+
+
+def test_without_a_mailbox_a_missing_tenant_is_made_by_the_api_with_its_customer():
     master = FakeMaster()
-    tenant.ensure(master, "alfa", _ignore)
+    have_tenant(_settings(SAAS_MAILBOX="no"), master, "alfa", _ignore)
     assert master.called == [
         "create res.partner",
         "create saas.tenant",
@@ -80,7 +85,7 @@ def test_a_name_that_is_refused_leaves_no_customer_behind():
 )
 def test_a_tenant_that_is_there_is_brought_to_run_and_never_doubled(state, called):
     master = FakeMaster(alfa=state)
-    tenant.ensure(master, "alfa", _ignore)
+    have_tenant(_settings(), master, "alfa", _ignore)
     assert master.called == called
 
 
