@@ -1,7 +1,7 @@
 """Runs the arms in turn, round by round, and writes down what each took.
 
 ``SAAS_BENCH_N`` is how many rounds there are (10), ``SAAS_BENCH_ARMS`` which arms run
-(ABCD). It never judges the numbers; it fails only when something did not work.
+(ABECD). It never judges the numbers; it fails only when something did not work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PAUSE = 2.0
 
 def main() -> int:
     rounds = int(os.environ.get("SAAS_BENCH_N", "10"))
-    wanted = os.environ.get("SAAS_BENCH_ARMS", "ABCD")
+    wanted = os.environ.get("SAAS_BENCH_ARMS", "ABECD")
     folder = _make_folder()
     facts = machine.describe()
     print(f"{rounds} rounds of {', '.join(wanted)}; numbers go to {folder}", flush=True)

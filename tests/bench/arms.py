@@ -4,6 +4,7 @@ A: a tenant of ours with the module base, from the call to its logged-in page
 B: the same with website and sale_management
 C: Odoo's own way: a fresh container and an empty database, ``odoo -i base``, log in
 D: a container of PostgreSQL and one of Odoo for each client, up to the login page
+E: as A, but a visitor of the website: from the confirmed code to the logged-in page
 
 C and D run without limits on memory and processor; a tenant has those of its plan.
 """
@@ -21,9 +22,10 @@ import docker
 from docker.errors import NotFound
 
 from e2e.api_key import make_api_key
+from e2e.mailbox import Mailbox, read_code
 from e2e.stack import Stack
 
-from .client import Master, answers, follow_link, log_in, wait
+from .client import BenchError, Master, Visitor, answers, follow_link, log_in, wait
 
 DATABASE = "master"
 LOGIN = "admin"
@@ -115,6 +117,72 @@ class Tenant:
             "call get_login_url": linked,
             "log in and open /odoo": opened,
         }
+
+
+class SignUp:
+    """A tenant of the stack that a visitor signs up for."""
+
+    key = "E"
+
+    def __init__(self, master: Master, mailbox: Mailbox) -> None:
+        self._master = master
+        self._mailbox = mailbox
+        self._plan = self._find_plan()
+        self.measure()  # builds the template
+
+    def _find_plan(self) -> str:
+        domain = [["modules", "=", MODULES["A"]], ["is_published", "=", True]]
+        plans = self._master.call(
+            "saas.plan", "search_read", domain=domain, fields=["website_url"], limit=1
+        )
+        if not plans:
+            raise BenchError(f"no plan with {MODULES['A']} is published")
+        return plans[0]["website_url"]
+
+    def measure(self) -> tuple[float, dict[str, float]]:
+        name = f"bench-{secrets.token_hex(5)}"
+        email = f"{name}@{name}.example.com"
+        with no_limits(self._master):
+            visitor = Visitor(self._master.url)
+            visitor.sign_up(self._plan, name, email)
+            code = read_code(self._mailbox, email)
+            try:
+                marks = [time.monotonic()]
+                visitor.confirm(code)
+                marks.append(time.monotonic())
+                wait(visitor.is_built)
+                marks.append(time.monotonic())
+                visitor.open()
+                marks.append(time.monotonic())
+            finally:
+                self._erase(name)
+        titles = ("confirm the code", "until it is built", "log in and open /odoo")
+        parts = (after - before for before, after in itertools.pairwise(marks))
+        return marks[-1] - marks[0], dict(zip(titles, parts, strict=True))
+
+    def _erase(self, name: str) -> None:
+        domain = [["name", "=", name]]
+        for tenant in self._master.call("saas.tenant", "search", domain=domain):
+            [erasing] = self._master.call(
+                "saas.tenant", "action_delete", ids=[tenant], erase_now=True
+            )
+            self._master.follow(erasing)
+
+
+@contextlib.contextmanager
+def no_limits(master: Master) -> Iterator[None]:
+    """Let one address sign up as often as it wants."""
+    keys = [f"saas_website.limit_{name}" for name in ("address", "network", "domain")]
+    before = {
+        key: master.call("ir.config_parameter", "get_param", key=key) for key in keys
+    }
+    for key in keys:
+        master.call("ir.config_parameter", "set_param", key=key, value="0")
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            master.call("ir.config_parameter", "set_param", key=key, value=value)
 
 
 class Initialised:
@@ -222,8 +290,13 @@ def make_all(keys: str, environment: Mapping[str, str]) -> Iterator[list[Arm]]:
     try:
         master = Master(url, DATABASE, make_api_key(url, DATABASE, LOGIN, password))
         gateway = find_gateway(stack)
-        made = {"C": Initialised(stack, gateway), "D": Kit(stack)}
-        yield [made.get(key) or Tenant(key, master) for key in keys]
+        mailbox = Mailbox(f"http://127.0.0.1:{environment['SAAS_MAIL_PORT']}")
+        makers = {
+            "C": lambda: Initialised(stack, gateway),
+            "D": lambda: Kit(stack),
+            "E": lambda: SignUp(master, mailbox),
+        }
+        yield [makers[key]() if key in makers else Tenant(key, master) for key in keys]
     finally:
         engine.close()
 

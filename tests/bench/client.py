@@ -15,6 +15,7 @@ INTERVAL = 0.05
 SECONDS = 300
 UNFINISHED = ("pending", "running")
 LOGGED_IN = re.compile(r'"uid": \d+')
+COUNTRY = re.compile(r'<option[^>]* value="(\d+)"')
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -108,6 +109,62 @@ def log_in(url: str, login: str, password: str) -> None:
         values = {"login": login, "password": password, "csrf_token": found[1]}
         session.post(f"{url}/web/login", data=values, timeout=SECONDS)
         _check_logged_in(session.get(f"{url}/odoo", timeout=SECONDS))
+
+
+class Visitor:
+    """Somebody who signs up on the website."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._page = ""
+        self._token = ""
+        self._session = requests.Session()
+
+    def sign_up(self, plan: str, name: str, email: str) -> None:
+        """Fill in the form of a plan (its path); a code is mailed."""
+        form = self._session.get(f"{self._url}{plan}", timeout=SECONDS).text
+        values = {
+            "company_name": name,
+            "contact_name": name,
+            "email": email,
+            "name": name,
+            "lang": "en_US",
+            "country_id": COUNTRY.findall(form)[-1],
+        }
+        answer = self._post(f"{self._url}{plan}", self._find_token(form), values)
+        self._page = answer.url
+        if "/saas/signup/" not in self._page:
+            raise BenchError(f"{self._page} answered {answer.status_code}")
+        self._token = self._find_token(answer.text)
+
+    def confirm(self, code: str) -> None:
+        answer = self._post(f"{self._page}/code", self._token, {"code": code})
+        if answer.status_code != 200 or 'name="code"' in answer.text:
+            raise BenchError(f"the code was not taken: {answer.status_code}")
+        self._token = self._find_token(answer.text, self._token)
+
+    def is_built(self) -> bool:
+        found = self._session.get(f"{self._page}/status", timeout=SECONDS).json()
+        if found["state"] == "failed":
+            raise BenchError("the tenant could not be built")
+        return bool(found["state"] == "done")
+
+    def open(self) -> None:
+        """Go on to the tenant; it must end in a logged-in /odoo."""
+        page = self._session.get(self._page, timeout=SECONDS).text
+        answer = self._post(f"{self._page}/open", self._find_token(page), {})
+        _check_logged_in(answer)
+
+    def _post(self, url: str, token: str, values: dict[str, str]) -> requests.Response:
+        form = {"csrf_token": token, **values}
+        return self._session.post(url, data=form, timeout=SECONDS)
+
+    @staticmethod
+    def _find_token(page: str, default: str = "") -> str:
+        found = TOKEN.search(page)
+        if not found and not default:
+            raise BenchError("the page has no form")
+        return found[1] if found else default
 
 
 def _check_logged_in(answer: requests.Response) -> None:
