@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help demo tenant down clean ps logs test lint test-unit test-odoo \
-	test-integration test-e2e bench
+	test-integration test-e2e translations bench
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -46,6 +46,9 @@ test-integration: ## drivers against the real Docker, PostgreSQL and Traefik
 
 test-e2e: ## the whole stack, beside the demo's (SAAS_TEST_KEEP=1 keeps it)
 	@$(STACK) test e2e
+
+translations: ## bring the files of the addons' terms to the code
+	@$(STACK) translations
 
 bench: ## measure how long a new tenant takes
 	@$(STACK) bench

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import clean, engine, settings, testing
+from . import clean, engine, settings, testing, translations
 from .demo import DEMO_PHASES, Stack, add_tenant, demo
 from .shell import Progress, Shell, StackError
 
@@ -138,6 +138,17 @@ def run_test(arguments: argparse.Namespace) -> int:
         return testing.run(values, Shell(log), arguments.levels, arguments.addon)
 
 
+def run_translations(_arguments: argparse.Namespace) -> int:
+    values = settings.load_test()
+    log = values.cache / "logs" / f"{values.stack}-translations.log"
+    addons = sorted(
+        path.parent for path in values.root.glob("addons/*/__manifest__.py")
+    )
+    with only_one(values.cache / f"{values.stack}.lock", "test run"):
+        translations.update(values, Shell(log), [path.name for path in addons])
+    return 0
+
+
 def run_bench(_arguments: argparse.Namespace) -> int:
     values = settings.load_test()
     log = values.cache / "logs" / f"{values.stack}-bench.log"
@@ -166,6 +177,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     test = add("test", run_test, "run levels of tests")
     test.add_argument("levels", nargs="*", metavar="level")
     test.add_argument("--addon", default="")
+    add("translations", run_translations, "write the addons' terms")
     add("bench", run_bench, "measure")
     return parser.parse_args(argv)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import hashlib
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -51,6 +52,14 @@ rm -rf "$files/$1"
 if [ -n "$2" ] && [ -d "$files/$2" ]; then cp -a "$files/$2" "$files/$1"; fi
 shift 2
 exec odoo "$@"
+"""
+EXPORT = """\
+set -e
+export HOME=/tmp
+{ grep -vE '^(db_|data_dir)' /etc/odoo/odoo.conf; printf '%s\\n' "$1"; } >/tmp/odoo.conf
+odoo i18n export $(echo "$3" | tr , ' ') --config /tmp/odoo.conf \\
+    --database scratch --languages pot
+exec python3 -c "$2" "$3" "$4"
 """
 TOTAL = re.compile(r"(\d+) failed, (\d+) error\(s\) of (\d+) tests")
 FAILED = re.compile(r"(?:FAIL|ERROR): (\w+\.\w+(?: \([^)]*\))?)")
@@ -113,6 +122,28 @@ class Runner:
         if found.failed:
             print(failures_of(log), flush=True)
         return found
+
+    def export_terms(self, addons: Sequence[str], script: str, *argv: str) -> None:
+        """Install those addons, write their ``.pot`` files and run a Python script.
+
+        :raise StackError: one of these does not work
+        """
+        self._start_postgres()
+        base = self._ensure_dependencies()
+        self._sql(f"DROP DATABASE IF EXISTS {SCRATCH}")
+        self._sql(f"CREATE DATABASE {SCRATCH} TEMPLATE {base}")
+        log, code = self._odoo(SCRATCH, base, "--init", ",".join(addons))
+        if code:
+            raise StackError("Odoo cannot install the addons.", log[-3000:])
+        login = ["db_host=db", "db_user=odoo", "db_password=odoo", "data_dir=/tmp/odoo"]
+        self._shell.docker(
+            *("run", "--rm", "--label", f"saas.stack={TEST_STACK}"),
+            *("--network", NETWORK, "--user", f"{os.getuid()}:{os.getgid()}"),
+            *("--volume", f"{self._settings.root}/addons:/opt/saas/addons"),
+            *("--no-healthcheck", "--entrypoint", "sh", "saas-master:latest", "-c"),
+            *(EXPORT, "export", "\n".join(login), script, ",".join(addons), *argv),
+            failure="The terms of the addons cannot be exported.",
+        )
 
     def stop(self) -> None:
         self._shell.docker("rm", "--force", ODOO_CONTAINER, check=False)
