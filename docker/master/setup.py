@@ -9,7 +9,8 @@ tells of a container:
 ``admin_password``, ``tenant_domain``, ``http_port``, ``stack``, ``network``,
 ``subnet``, ``bridge``, ``docker_url``, ``tenant_gateway`` (where tenants reach
 PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``base_url``, ``host``
-(the master's), ``mail_host`` (the stack's own mailbox, or empty) and ``mail_port``.
+(the master's), ``languages`` (codes, e.g. ``pt_BR``), ``mail_host`` (the stack's own
+mailbox, or empty) and ``mail_port``.
 """
 
 import json
@@ -39,6 +40,7 @@ def main():
         env = api.Environment(cr, SUPERUSER_ID, {})
         set_parameters(env, settings)
         set_admin_password(env, settings["admin_password"])
+        ensure_languages(env, settings["languages"])
         ensure_mail(env, settings)
         ensure_records(env, settings)
 
@@ -84,6 +86,26 @@ def set_admin_password(env, password):
     context = env["res.users"]._crypt_context()
     if not stored or not context.verify(password, stored):
         admin.password = password
+
+
+def ensure_languages(env, codes):
+    """Have the master and its website speak these languages too.
+
+    One that is there stays as its operator has set it up.
+    """
+    known = env["res.lang"].with_context(active_test=False)
+    for code in codes:
+        language = known.search([("code", "=", code)])
+        if not language:
+            raise SystemExit(f"Odoo knows no language {code}: see SAAS_LANGUAGES.")
+        if not language.active:
+            _logger.info("loading the language %s", code)
+            env["base.language.install"].create(
+                {
+                    "lang_ids": language.ids,
+                    "website_ids": env["website"].search([]).ids,
+                }
+            ).lang_install()
 
 
 def ensure_mail(env, settings):

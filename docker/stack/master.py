@@ -96,6 +96,7 @@ def setup_values(settings: Settings) -> dict[str, object]:
         "bridge": settings["SAAS_TENANT_BRIDGE"],
         "docker_url": "unix:///var/run/docker.sock",
         "http_port": settings.port,
+        "languages": [code for code in settings["SAAS_LANGUAGES"].split(",") if code],
         "mail_host": "mail" if settings.has_mailbox else "",
         "mail_port": MAIL_PORT,
         "host": settings.host,

@@ -21,6 +21,7 @@ DEFAULTS = {
     "SAAS_TENANT_DOMAIN": "odoo.localhost",
     "SAAS_MAILBOX": "yes",
     "SAAS_MAIL_PORT": "8025",
+    "SAAS_LANGUAGES": "pt_BR,es_ES",
     "SAAS_CONTROL_SUBNET": "172.30.0.0/24",
     "SAAS_TENANT_SUBNET": "172.28.0.0/20",
     "SAAS_TENANT_BRIDGE": "saas0",
