@@ -42,6 +42,7 @@ def main():
         set_admin_password(env, settings["admin_password"])
         ensure_languages(env, settings["languages"])
         ensure_mail(env, settings)
+        ensure_homepage(env)
         ensure_records(env, settings)
 
 
@@ -131,6 +132,14 @@ def ensure_mail(env, settings):
         server.active = False
 
 
+def ensure_homepage(env):
+    """Let a new website begin with the plans; afterwards it is its editors' own."""
+    parameters = env["ir.config_parameter"]
+    if not parameters.get_param("saas.homepage_set"):
+        env["website"].search([], limit=1).homepage_url = "/plans"
+        parameters.set_param("saas.homepage_set", "True")
+
+
 def ensure_records(env, settings):
     database_server = ensure(
         env,
@@ -200,6 +209,7 @@ def ensure_plans(env, saas_server):
             "modules": "base",
             "sequence": 10,
             "is_published": True,
+            "website_tagline": "An Odoo to begin with: add the apps that you need.",
         },
         once=True,
     )
@@ -214,6 +224,8 @@ def ensure_plans(env, saas_server):
             "memory": 768,
             "sequence": 20,
             "is_published": True,
+            "website_tagline": "Website, quotations and sales orders, ready to use.",
+            "website_highlight": True,
         },
         once=True,
     )

@@ -172,7 +172,7 @@ def have_tenant(
 def welcome(settings: Settings, address: str, link: str) -> str:
     mailbox = f"\n  Mailbox  {settings.mailbox_url}" if settings.has_mailbox else ""
     return f"""
-  Website  {settings.url}/plans
+  Website  {settings.url}
   Master   {settings.url}/odoo   login: {LOGIN}   password: {settings.admin_password}
            (also in .env as SAAS_ADMIN_PASSWORD){mailbox}
   {ALFA}     {address}
