@@ -52,8 +52,9 @@ class Stack:
         with self.progress.phase("stack"):
             self._start_all(recreate=changed)
         with self.progress.phase("template"):
-            built = master.build_templates(self.settings, self._follow)
-            self.progress.note(f"{built} built" if built else "ready")
+            self.progress.note(
+                master.build_templates(Master(self.settings), self._follow)
+            )
 
     def have_images(self) -> None:
         """Phases 1 to 5: a machine with an engine and our images."""

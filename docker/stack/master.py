@@ -109,23 +109,26 @@ def setup_values(settings: Settings) -> dict[str, object]:
     }
 
 
-def build_templates(settings: Settings, follow: Callable[[Master, int], None]) -> int:
-    """Have the templates of the plans' images built; the number of those that were not.
+def build_templates(master: Master, follow: Callable[[Master, int], None]) -> str:
+    """Have the templates of the plans' images built; what came of it in one line.
 
-    One of an image that somebody has mistyped for a tenant stands in nobody's way.
+    One that cannot be built stands in nobody's way: whoever wants it is told why.
     """
-    master = Master(settings)
     plans = master.execute("saas.plan", "search_read", [], ["image_id"])
     images = sorted({plan["image_id"][0] for plan in plans})
     drafts = master.search(
         "saas.template", [["state", "!=", "ready"], ["image_id", "in", images]]
     )
+    failures = []
     for template in drafts:
-        for operation in as_ids(
-            master.execute("saas.template", "action_build", [template])
-        ):
-            follow(master, operation)
-    return len(drafts)
+        operations = as_ids(master.execute("saas.template", "action_build", [template]))
+        try:
+            for operation in operations:
+                follow(master, operation)
+        except StackError as error:
+            failures.append(error.message)
+    built = len(drafts) - len(failures)
+    return "; ".join([f"{built} built" if drafts else "ready", *failures])
 
 
 def as_ids(answer: object) -> list[int]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from stack import compose, rpc, settings, tenant
+from stack import master as master_database
 from stack.demo import add_tenant, have_tenant
 from stack.shell import StackError
 
@@ -87,6 +88,25 @@ def test_a_tenant_that_is_there_is_brought_to_run_and_never_doubled(state, calle
     master = FakeMaster(alfa=state)
     have_tenant(_settings(), master, "alfa", _ignore)
     assert master.called == called
+
+
+@pytest.mark.parametrize(
+    ("outcome", "line"),
+    [("done", "1 built"), ("refused", "0 built; The image is missing.")],
+)
+def test_a_template_that_cannot_be_built_stands_in_nobodys_way(outcome, line):
+    class Templates(FakeMaster):
+        def search(self, model: str, domain: list, **kwargs: Any) -> list[int]:
+            return [3] if model == "saas.template" else super().search(model, domain)
+
+        def execute(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
+            found = super().execute(model, method, *args, **kwargs)
+            return [{"image_id": [1, "x"]}] if method == "search_read" else found
+
+    def follow(master: FakeMaster, operation: int) -> None:
+        tenant.follow(master, operation, _ignore)
+
+    assert master_database.build_templates(Templates(outcome), follow) == line
 
 
 def test_an_operation_that_was_refused_says_why():
