@@ -27,13 +27,19 @@ class ResUsers(models.Model):
     def _find_customer(self, email):
         """Return the portal user of that mailbox; never one of the staff.
 
+        Users write their address themselves, but not their login: that comes first.
+
         :param str email: a normalised address
         """
-        return self.sudo().search(
+        users = self.sudo().search(
             Domain("share", "=", True)
             & Domain("active", "=", True)
             & Domain("all_group_ids", "in", self.env.ref("base.group_portal").ids)
             & (Domain("login", "=", email) | Domain("email_normalized", "=", email)),
             order="id",
-            limit=1,
         )
+        return users.sorted(lambda user: user.login.lower() != email)[:1]
+
+    def _has_proved(self, email):
+        """Whether that is the mailbox by which the user came, and still is theirs."""
+        return email == (self.login or "").lower() == self.email_normalized

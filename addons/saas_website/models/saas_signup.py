@@ -241,6 +241,8 @@ class SaasSignup(models.Model):
         self.ensure_one()
         users = self.env["res.users"].sudo()
         user = users._find_customer(self.email)
+        if not user._has_proved(self.email):
+            user = users.browse()
         partner = user.partner_id or self._find_partner() or self._create_partner()
         taken = users.with_context(active_test=False).search_count(
             Domain("login", "=", self.email) | Domain("partner_id", "=", partner.id),
@@ -251,16 +253,27 @@ class SaasSignup(models.Model):
         self.write({"partner_id": partner.id, "user_id": user.id})
 
     def _find_partner(self):
-        return (
-            self.env["res.partner"]
-            .sudo()
-            .search(
-                Domain("email_normalized", "=", self.email)
-                & Domain("company_id", "in", (False, self.company_id.id)),
-                order="is_company, id",
-                limit=1,
-            )
+        """Return the contact whom staff know by that address, or none.
+
+        Customers write what they like into contacts of theirs: with such an address
+        somebody else's tenant would become theirs.
+        """
+        partners = self.env["res.partner"].sudo()
+        found = partners.search(
+            Domain("email_normalized", "=", self.email)
+            & Domain("company_id", "in", (False, self.company_id.id)),
+            order="is_company, id",
         )
+        users = self.env["res.users"].sudo().with_context(active_test=False)
+        for partner in found:
+            company = partner.commercial_partner_id
+            owners = users.search(
+                Domain("partner_id", "child_of", company.id)
+                & Domain("share", "=", True)
+            )
+            if all(user._has_proved(self.email) for user in owners):
+                return partner
+        return partners
 
     def _create_partner(self):
         values = {"lang": self.lang, "country_id": self.country_id.id}
