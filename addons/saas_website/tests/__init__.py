@@ -4,3 +4,5 @@ from . import test_signup_pages
 from . import test_login_link
 from . import test_portal
 from . import test_hijack
+from . import test_routes
+from . import test_rights

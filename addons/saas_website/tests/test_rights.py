@@ -1,0 +1,172 @@
+import inspect
+from contextlib import suppress
+
+from odoo.exceptions import AccessError
+from odoo.service.model import call_kw
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import SignupCommon
+
+OURS = "odoo.addons.saas"
+# What customers may read of their own. Nobody without rights of ours writes anything.
+OWN = {"saas.tenant", "saas.operation", "saas.operation.step"}
+# Public methods that refuse nobody by themselves, and why that is right.
+FREE = {
+    # They say which list to open, not what is in it.
+    ("res.partner", "action_view_saas_tenants"),
+    ("saas.plan", "action_view_tenants"),
+}
+# What customers may call on their own tenants.
+OWNERS = {("saas.tenant", "get_login_url"), ("saas.tenant", "action_login")}
+VERBS = ("read", "write", "create", "unlink")
+
+
+@tagged("post_install", "-at_install")
+class TestRights(SignupCommon):
+    """Every model and every method of ours, found by looking, not by a list."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.owner = new_test_user(cls.env, "owner", groups="base.group_portal")
+        cls.owner.partner_id.parent_id = cls.customer
+        cls.stranger = new_test_user(cls.env, "stranger", groups="base.group_portal")
+        cls.internal = new_test_user(cls.env, "internal", groups="base.group_user")
+        cls.public = cls.env.ref("base.public_user")
+        cls.outsiders = cls.public + cls.stranger + cls.internal
+
+    def setUp(self):
+        super().setUp()
+        self.tenant = self.create_running_tenant()
+        self.tenant.action_suspend("Unpaid")
+        self.run_operations()
+        self.tenant.last_operation_id.sudo().write({"state": "failed"})
+        signup = self.prove()
+        self.env["saas.login.link"]._create_for(signup.user_id)
+        self.env["saas.signup"]._is_allowed("x@beta.example", "203.0.113.1")
+        chosen = {"tenant_ids": self.tenant.ids}
+        self.env["saas.tenant.suspend"].create({**chosen, "reason": "Unpaid"})
+        self.env["saas.tenant.delete"].create(chosen)
+
+    # === WHAT THERE IS === #
+
+    def find_models(self):
+        """Return one record of each model of ours."""
+        names = [
+            name
+            for name, model in self.env.registry.items()
+            if model._original_module.startswith("saas") and not model._abstract
+        ]
+        records = {name: self.env[name].sudo().search([], limit=1) for name in names}
+        records["saas.tenant"] = self.tenant
+        records["saas.operation"] = self.tenant.last_operation_id
+        records["saas.operation.step"] = self.tenant.operation_ids.step_ids[:1]
+        self.assertFalse([name for name in names if not records[name]], "no record")
+        return {name: record.sudo(False) for name, record in records.items()}
+
+    def find_methods(self):
+        """Return model and name of each method of ours that programs could call."""
+        found = set()
+        for name, model in self.env.registry.items():
+            for cls in () if model._abstract else model.mro():
+                if not cls.__module__.startswith(OURS) or ".tests." in cls.__module__:
+                    continue
+                found |= {
+                    (name, method)
+                    for method, value in vars(cls).items()
+                    if inspect.isfunction(value)
+                    and not method.startswith("_")
+                    and not getattr(value, "_api_private", False)
+                }
+        return sorted(found)
+
+    def make_arguments(self, model, method):
+        """Return something for each argument that has to be given."""
+        parameters = inspect.signature(getattr(self.env.registry[model], method))
+        required = [
+            name
+            for name, parameter in list(parameters.parameters.items())[1:]
+            if parameter.default is parameter.empty
+            and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        ]
+        vals = {"name": "x1", "modules": "base"}
+        values = {"vals_list": [vals], "vals": vals}
+        return [values.get(name, 1) for name in required]
+
+    def call(self, user, record, method):
+        records = record.with_user(user)
+        arguments = self.make_arguments(record._name, method)
+        if method != "create":
+            arguments = [record.ids, *arguments]
+        with self.env.cr.savepoint():
+            return call_kw(records.browse(), method, arguments, {})
+
+    # === TESTS === #
+
+    def test_outsiders_reach_no_record_of_any_model_of_ours(self):
+        for name, record in self.find_models().items():
+            for user in self.outsiders:
+                for verb in VERBS:
+                    with self.subTest(model=name, user=user.login, verb=verb):
+                        self.refuses(user, record, verb)
+
+    def test_customers_read_their_own_and_write_nothing(self):
+        for name, record in self.find_models().items():
+            for verb in VERBS:
+                with self.subTest(model=name, verb=verb):
+                    if verb == "read" and name in OWN:
+                        self.assertTrue(record.with_user(self.owner).read(["id"]))
+                    else:
+                        self.refuses(self.owner, record, verb)
+
+    def refuses(self, user, record, verb):
+        record = record.with_user(user)
+        calls = {
+            "read": lambda: record.read(["display_name"]),
+            "write": lambda: record.write({"display_name": "x"}),
+            "create": lambda: record.create([{"name": "x1", "modules": "base"}]),
+            "unlink": record.unlink,
+        }
+        with mute_logger("odoo.addons.base.models.ir_rule", "odoo.models"):
+            with self.assertRaises(AccessError), self.env.cr.savepoint():
+                calls[verb]()
+            try:
+                found = record.search([])
+            except AccessError:
+                return
+        self.assertFalse(found & record if user != self.owner else None)
+
+    def test_every_public_method_refuses_who_has_no_rights(self):
+        records = self.find_models()
+        records["res.partner"] = self.tenant.partner_id
+        methods = self.find_methods()
+        self.assertIn(("saas.tenant", "action_delete"), methods)
+        for model, method in methods:
+            if (model, method) in FREE:
+                continue
+            if model not in records:
+                self.fail(f"{model}.{method} is public and stands in no list here")
+            for user in (*self.outsiders, self.owner):
+                if user == self.owner and (model, method) in OWNERS:
+                    continue
+                with (
+                    self.subTest(model=model, method=method, user=user.login),
+                    self.assertRaises(AccessError),
+                ):
+                    self.call(user, records[model], method)
+
+    def test_methods_refuse_who_has_no_rights_with_no_record_at_all_too(self):
+        models = set(self.find_models())
+        for model, method in self.find_methods():
+            if model not in models or not method.startswith("action_"):
+                continue
+            empty = self.env[model]
+            for user in self.outsiders:
+                with self.subTest(model=model, method=method, user=user.login):
+                    before = self.env["saas.operation"].search_count([])
+                    with suppress(AccessError, ValueError):  # none to do it to
+                        self.call(user, empty, method)
+                    self.assertEqual(
+                        self.env["saas.operation"].search_count([]), before
+                    )
