@@ -5,7 +5,9 @@ from odoo.exceptions import AccessDenied, UserError
 from odoo.http import request
 from odoo.tools import email_normalize
 
-from .signup import ROUTE
+from ..engine import mailbox
+from ..models.saas_signup import clean
+from .signup import ROUTE, get_address
 
 REQUESTS_AN_HOUR = 20  # from one address
 
@@ -18,20 +20,21 @@ class LoginLink(http.Controller):
     @http.route("/saas/login-link", methods=["POST"], **ROUTE)
     def login_link_send(self, email="", **_kwargs):
         """Answer alike whoever is asked for; a job looks the address up."""
-        address = request.httprequest.remote_addr or ""
+        address = get_address()
+        source = mailbox.get_source(address)
         allow = request.env["saas.rate"]._allow
-        if not allow("login_link", address, REQUESTS_AN_HOUR, timedelta(hours=1)):
+        if not allow("login_link", source, REQUESTS_AN_HOUR, timedelta(hours=1)):
             error = request.env._("Too many requests. Please try again in an hour.")
             return self._render_form(error, 429)
         try:
             request.env["ir.http"]._verify_request_recaptcha_token("saas_login_link")
         except UserError as error:
             return self._render_form(str(error), 422)
-        email = email_normalize(str(email)[:254])
+        email = email_normalize(clean(email)[:254])
         if not email:
             error = request.env._("That does not look like an e-mail address.")
             return self._render_form(error, 422)
-        if request.env["saas.signup"]._is_mailbox_allowed(email):
+        if request.env["saas.signup"]._is_mailbox_allowed(email, address):
             links = request.env["saas.login.link"].sudo()
             links.with_delay(description="Mail a login link", priority=1)._send(email)
         return request.render("saas_website.login_link_sent", {"email": email})

@@ -6,11 +6,18 @@ from odoo import http
 from odoo.exceptions import UserError
 from odoo.http import request
 
+from ..engine import mailbox
+
 SESSION_KEY = "saas_signups"
 KEPT_IN_SESSION = 5
 CHECKS_A_MINUTE = 60
 RETRIES_AN_HOUR = 5
 ROUTE = {"type": "http", "auth": "public", "website": True, "sitemap": False}
+
+
+def get_address():
+    """Return the visitor's network address."""
+    return request.httprequest.remote_addr or ""
 
 
 class Signup(http.Controller):
@@ -38,9 +45,9 @@ class Signup(http.Controller):
         errors = self._check_captcha() or signups._check_values(values)
         if errors:
             return self._render_form(plan, values, errors, status=422)
-        if not signups._is_allowed(values["email"], self._get_address()):
+        if not signups._is_allowed(values["email"], get_address()):
             return self._render_form(plan, values, self._too_many(), status=429)
-        _signup, token = signups._open(plan, request.website, values)
+        _signup, token = signups._open(plan, request.website, values, get_address())
         tokens = request.session.get(SESSION_KEY, [])
         request.session[SESSION_KEY] = [*tokens, token][-KEPT_IN_SESSION:]
         return request.redirect(f"/saas/signup/{token}", 303)
@@ -50,7 +57,8 @@ class Signup(http.Controller):
         """Say whether a name is free, with names that are."""
         allow = request.env["saas.rate"]._allow
         window = timedelta(minutes=1)
-        if not allow("check", self._get_address(), CHECKS_A_MINUTE, window):
+        source = mailbox.get_source(get_address())
+        if not allow("check", source, CHECKS_A_MINUTE, window):
             return {"limited": True}
         tenants = request.env["saas.tenant"].sudo()
         name = name.strip().lower()[:64] if isinstance(name, str) else ""
@@ -74,6 +82,9 @@ class Signup(http.Controller):
     @http.route("/saas/signup/<string:token>/code", methods=["POST"], **ROUTE)
     def signup_code(self, token, code="", **_kwargs):
         signup = self._get_signup(token)
+        if not signup._is_guess_allowed(get_address()):
+            error = request.env._("Too many codes. Please try again tomorrow.")
+            return self._render_page(signup, token, error=error)
         error = signup._prove(code)
         if error:
             return self._render_page(signup, token, error=error)
@@ -87,7 +98,7 @@ class Signup(http.Controller):
     @http.route("/saas/signup/<string:token>/resend", methods=["POST"], **ROUTE)
     def signup_resend(self, token, **_kwargs):
         signup = self._get_signup(token)
-        error = signup._resend()
+        error = signup._resend(get_address())
         notice = not error and request.env._("We sent a new code; older ones are void.")
         return self._render_page(signup, token, error=error, notice=notice)
 
@@ -118,6 +129,8 @@ class Signup(http.Controller):
     @http.route("/saas/signup/<string:token>/open", methods=["POST"], **ROUTE)
     def signup_open(self, token, **_kwargs):
         signup = self._get_signup(token)
+        if not signup.tenant_id:
+            return request.redirect(f"/saas/signup/{token}", 303)
         if request.env.user != signup.user_id:
             return request.redirect("/saas/login-link", 303)
         try:
@@ -142,9 +155,6 @@ class Signup(http.Controller):
         if not signup:
             raise NotFound()
         return signup
-
-    def _get_address(self):
-        return request.httprequest.remote_addr or ""
 
     def _guess_country(self, contact):
         country = contact and contact.country_id
@@ -212,5 +222,7 @@ class Signup(http.Controller):
         }
         if page == "signup_name":
             tenants = request.env["saas.tenant"].sudo()
-            values["suggestions"] = tenants._suggest_names(signup.name)
+            # Who took the name at this very moment is not seen by a search yet.
+            names = tenants._suggest_names(signup.name, but=signup.name)
+            values["suggestions"] = names
         return request.render(f"saas_website.{page}", values)

@@ -9,6 +9,8 @@ from pathlib import Path
 DATA = Path(__file__).parent.parent / "data"
 
 _SAME_DOMAIN = {"googlemail.com": "gmail.com"}
+# Where a.b and ab are one mailbox; elsewhere they may be two people.
+_IGNORES_DOTS = {"gmail.com", "pm.me", "proton.me", "protonmail.com"}
 
 
 def get_domain(email: str) -> str:
@@ -23,8 +25,11 @@ def count_key(email: str) -> str:
     """
     local = email.rpartition("@")[0].lower()
     domain = get_domain(email)
-    plain = local.partition("+")[0].replace(".", "") or local
-    return f"{plain}@{_SAME_DOMAIN.get(domain, domain)}"
+    domain = _SAME_DOMAIN.get(domain, domain)
+    plain = local.partition("+")[0] or local
+    if domain in _IGNORES_DOTS:
+        plain = plain.replace(".", "") or plain
+    return f"{plain}@{domain}"
 
 
 def is_disposable(email: str) -> bool:
@@ -50,6 +55,14 @@ def get_network(address: str) -> str:
         ip = ip.ipv4_mapped
     prefix = 24 if ip.version == 4 else 64
     return str(ipaddress.ip_network((ip, prefix), strict=False))
+
+
+def get_source(address: str) -> str:
+    """What stands for one visitor: the address, or the /64 in which version 6 has as
+    many addresses as one likes.
+    """
+    network = get_network(address)
+    return network if network.endswith("/64") else address
 
 
 def _is_listed(domain: str, filename: str) -> bool:

@@ -2,7 +2,7 @@ from odoo import fields, models
 
 # Defaults of the limits; 0 is no limit.
 LIMITS = {
-    "saas_website.limit_mailbox": 10,
+    "saas_website.limit_mailbox": 20,
     "saas_website.limit_address": 20,
     "saas_website.limit_network": 100,
     "saas_website.limit_domain": 50,

@@ -1,4 +1,5 @@
 import secrets
+import unicodedata
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -26,6 +27,14 @@ UNPROVED_KEPT = timedelta(days=1)
 EXPIRED_KEPT = timedelta(days=30)
 DAY = timedelta(days=1)
 LONGEST_TEXT = 100
+
+
+def clean(value):
+    """Return typed text as one line without what nobody sees, e.g. a change of the
+    direction of writing; empty for what is no text, as a file.
+    """
+    words = value.split() if isinstance(value, str) else ()
+    return "".join(c for c in " ".join(words) if unicodedata.category(c)[0] != "C")
 
 
 class SaasSignup(models.Model):
@@ -83,7 +92,7 @@ class SaasSignup(models.Model):
         if not values["contact_name"]:
             errors["contact_name"] = self.env._("Please tell us your name.")
         email = email_normalize(values["email"])
-        if not email or not email.isascii():
+        if not email or not email.isascii() or email != values["email"].lower():
             errors["email"] = self.env._("That does not look like an e-mail address.")
         elif mailbox.is_disposable(email):
             errors["email"] = self.env._(
@@ -103,7 +112,7 @@ class SaasSignup(models.Model):
         """Return the values of a form as they came from a browser."""
 
         def text(name):
-            return " ".join(str(form.get(name) or "").split())[:LONGEST_TEXT]
+            return clean(form.get(name))[:LONGEST_TEXT]
 
         country_id = text("country_id")
         country = self.env["res.country"].sudo()
@@ -122,21 +131,33 @@ class SaasSignup(models.Model):
     def _is_allowed(self, email, address):
         """Count one more sign-up from there; tell whether that is not too many.
 
-        What is said of a network or a mail domain says nothing of one mailbox.
+        What is said of a network or a mail domain says nothing of one mailbox. What is
+        refused to one address uses up nothing of what it shares with others.
         """
-        allow = self.env["saas.rate"]._allow
-        network = mailbox.get_network(address)
-        allowed = allow("address", address, self._get_limit("address"), DAY)
-        allowed &= allow("network", network, self._get_limit("network"), DAY)
+        counted = [
+            ("address", mailbox.get_source(address)),
+            ("network", mailbox.get_network(address)),
+        ]
         if not mailbox.is_public_provider(email):
-            domain = mailbox.get_domain(email)
-            allowed &= allow("domain", domain, self._get_limit("domain"), DAY)
-        return allowed
+            counted.append(("domain", mailbox.get_domain(email)))
+        allow = self.env["saas.rate"]._allow
+        return all(
+            allow(name, key, self._get_limit(name), DAY) for name, key in counted
+        )
 
     @api.model
-    def _open(self, plan, website, values):
+    def _is_guess_allowed(self, address):
+        """Count one more code from there: two for each sign-up that it may have."""
+        limit = 2 * self._get_limit("address")
+        return self.env["saas.rate"]._allow(
+            "guess", mailbox.get_source(address), limit, DAY
+        )
+
+    @api.model
+    def _open(self, plan, website, values, address=""):
         """Begin a sign-up: mail the code, and return the token of its pages.
 
+        :param str address: from where it was asked for
         :return: the sign-up and its token, which is stored nowhere
         """
         token = secrets.token_urlsafe(24)
@@ -150,7 +171,7 @@ class SaasSignup(models.Model):
                 "token_hash": hash_token(token),
             }
         )
-        signup._send_code()
+        signup._send_code(address)
         return signup, token
 
     @api.model
@@ -164,9 +185,14 @@ class SaasSignup(models.Model):
         message = f"{self.id}:{self.code_salt}:{code}"
         return hmac(self.env(su=True), "saas_website.code", message)
 
-    def _send_code(self):
-        """Mail a new code, and let older ones count no more."""
+    def _send_code(self, address):
+        """Mail a new code, and let older ones count no more.
+
+        A mailbox that got too many is answered as every other one, but what was not
+        mailed is no code: guesses at one mailbox are as few as mails to it.
+        """
         self.ensure_one()
+        mailed = self._is_mailbox_allowed(self.email, address)
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
         self.write(
             {
@@ -176,9 +202,8 @@ class SaasSignup(models.Model):
                 "codes_sent": self.codes_sent + 1,
             }
         )
-        self.code_hash = self._hash_code(code)
-        # A mailbox that got too many is answered as every other one.
-        if not self._is_mailbox_allowed(self.email):
+        self.code_hash = self._hash_code(code if mailed else secrets.token_hex())
+        if not mailed:
             return
         template = self.env.ref("saas_website.mail_template_code").sudo()
         mail_id = template.with_context(code=code).send_mail(
@@ -187,13 +212,21 @@ class SaasSignup(models.Model):
         self.env["mail.mail"].sudo().browse(mail_id).send_after_commit()
 
     @api.model
-    def _is_mailbox_allowed(self, email):
+    def _is_mailbox_allowed(self, email, address):
+        """Count one more mail to that mailbox; tell whether it may go out.
+
+        Half of them are all that one address can ask for: it does not shut out the
+        mailbox's owner alone.
+        """
         limit = self._get_limit("mailbox")
-        return self.env["saas.rate"]._allow(
-            "mailbox", mailbox.count_key(email), limit, DAY
+        allow = self.env["saas.rate"]._allow
+        key = mailbox.count_key(email)
+        asked = f"{mailbox.get_source(address)} {key}"
+        return allow("mailbox_source", asked, -(-limit // 2), DAY) and allow(
+            "mailbox", key, limit, DAY
         )
 
-    def _resend(self):
+    def _resend(self, address=""):
         """Mail another code; return why not, False where it was done."""
         self.ensure_one()
         self.lock_for_update()
@@ -203,7 +236,7 @@ class SaasSignup(models.Model):
             return self.env._(
                 "No more codes for this sign-up. Please begin again from the plans."
             )
-        self._send_code()
+        self._send_code(address)
         return False
 
     def _prove(self, code):

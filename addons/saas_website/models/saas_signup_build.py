@@ -3,6 +3,7 @@ from psycopg2.errors import UniqueViolation
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
+from odoo.tools import mute_logger
 
 from odoo.addons.saas.const import TROUBLED, UNFINISHED
 
@@ -27,7 +28,7 @@ class SaasSignup(models.Model):
         if error:
             return error
         try:
-            with self.env.cr.savepoint():
+            with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
                 tenant = self._create_tenant(name)
         except (UniqueViolation, ValidationError):
             return self.env._("“%s” is taken. Please choose another address.", name)
@@ -72,7 +73,7 @@ class SaasSignup(models.Model):
         taken = set(self.search([("slot", ">=", 0)]).mapped("slot"))
         for slot in sorted(set(range(limit)) - taken):
             try:
-                with self.env.cr.savepoint():
+                with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
                     self.slot = slot
             except UniqueViolation:
                 self.invalidate_recordset(["slot"])
@@ -192,10 +193,8 @@ class SaasSignup(models.Model):
     def _get_host_name(self):
         """Return the address that the visitor chose, without a scheme."""
         self.ensure_one()
-        return (
-            self.tenant_id._get_host()
-            or self.tenant_id.new({"name": self.name})._make_host()
-        )
+        tenant = self.tenant_id or self.tenant_id.new({"name": self.name})
+        return tenant._get_host() or tenant._make_host()
 
     def _get_expiry_minutes(self):
         self.ensure_one()

@@ -79,15 +79,22 @@ class SaasTenant(models.Model):
         return {hosts[domain.name] for domain in taken}
 
     @api.model
-    def _suggest_names(self, text, count=3):
-        """Return free names that resemble the text, e.g. a company's name."""
+    def _suggest_names(self, text, count=3, but=None):
+        """Return free names that resemble the text, e.g. a company's name.
+
+        :param str but: a name that is none of them
+        """
         slug = self.env["ir.http"]._slugify(text or "").replace("_", "-")
         slug = "".join(c for c in slug if c.isascii() and (c.isalnum() or c == "-"))
         slug = slug.strip("-")[:40].strip("-")
         short = slug.partition("-")[0]
         wished = [slug, short, f"{slug}-erp", f"{slug}-online", f"my-{slug}"]
         wished += [f"{slug}{number}" for number in range(2, 8)]
-        usable = [name for name in dict.fromkeys(wished) if self._is_usable(name)]
+        usable = [
+            name
+            for name in dict.fromkeys(wished)
+            if name != but and self._is_usable(name)
+        ]
         taken = self._find_taken(usable)
         return [name for name in usable if name not in taken][:count]
 

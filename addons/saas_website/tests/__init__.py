@@ -3,6 +3,9 @@ from . import test_saas_signup
 from . import test_signup_pages
 from . import test_login_link
 from . import test_portal
-from . import test_hijack
 from . import test_routes
 from . import test_rights
+from . import test_hijack
+from . import test_codes
+from . import test_hostile
+from . import test_floods

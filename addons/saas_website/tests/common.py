@@ -85,7 +85,7 @@ class PagesCommon(SignupCommon, HttpCase):
 
     def begin(self, **values):
         """Send the form; return the sign-up, its path and the code from its mail."""
-        with self.mock_mail_gateway():
+        with self.mock_mail_gateway(mail_unlink_sent=True):
             response = self.post(self.signup_url(), self.form(**values))
         self.assertEqual(response.status_code, 303, response.text[:2000])
         signup = self.env["saas.signup"].search([], limit=1)

@@ -73,7 +73,7 @@ class TestLimits(SignupCommon):
         self.open_signup(email="bea+one@beta.example")
         signups = self.env["saas.signup"]
         with self.mock_mail_gateway():
-            values = signups._parse(self.form(email="b.ea+two@beta.example"))
+            values = signups._parse(self.form(email="bea+two@beta.example"))
             signup, _token = signups._open(self.plan, self.website, values)
         self.assertEqual(self._mails, [])
         self.assertEqual(signup.state, "code_sent")
