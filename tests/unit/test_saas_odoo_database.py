@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import uuid
 
 import pytest
@@ -52,9 +54,17 @@ class RecordingCursor:
             self._answer = [(t,) for t in self.connection.tables if t in values[0]]
         elif "FROM pg_attribute" in text:
             self._answer = [(0,)]
+        elif "FROM res_country" in text:
+            self._answer = [(31,)] if values == ("BR",) else []
+        elif "FROM res_currency" in text:
+            self._answer = [(6, self.connection.active)] if values == ("BRL",) else []
+        elif "SELECT currency_id" in text:
+            self._answer = [(self.connection.currency,)]
+        elif "FROM account_move_line" in text:
+            self._answer = [(self.connection.entries,)]
 
     def fetchone(self):
-        return self._answer[0]
+        return self._answer[0] if self._answer else None
 
 
 class RecordingConnection:
@@ -62,6 +72,7 @@ class RecordingConnection:
         self.tables = tables
         self.statements = []
         self.committed = False
+        self.currency, self.active, self.entries = 1, False, False
         self.info = type("Info", (), {"dbname": "t0123456789ab"})
 
     def __enter__(self):
@@ -129,6 +140,89 @@ def test_the_parameters_are_these(connection):
         "web.base.url.freeze": "True",
         "report.url": "http://127.0.0.1:8069",
     }
+
+
+# --- country and currency
+
+
+def _personalise(connection, **values):
+    """The statements that a country or a currency adds."""
+    personalise(connection, dataclasses.replace(IDENTITY, **values))
+    return [
+        " ".join(text.split())
+        for text, _values in connection.statements
+        if re.match("UPDATE .*(country_id|currency)", text)
+    ]
+
+
+def test_without_country_and_currency_the_template_s_stay(connection):
+    assert _personalise(connection) == []
+
+
+def test_the_country_is_the_company_s_and_forgets_a_state_of_another(connection):
+    [update] = _personalise(connection, country="BR")
+    assert update == (
+        "UPDATE res_partner SET country_id = %(country)s,"
+        " state_id = CASE WHEN country_id = %(country)s THEN state_id END"
+        " WHERE id = %(partner)s"
+    )
+
+
+def test_the_currency_takes_the_place_of_the_template_s(connection):
+    updates = _personalise(connection, currency="BRL")
+    assert [text.partition(" WHERE")[0] for text in updates] == [
+        "UPDATE res_company SET currency_id = %(new)s",
+        "UPDATE res_currency SET active = true",
+        "UPDATE res_currency SET active = false",
+    ]
+
+
+def test_a_currency_that_was_active_leaves_the_others_as_they_are(connection):
+    connection.active = True
+    updates = _personalise(connection, currency="BRL")
+    assert len(updates) == 1
+    assert updates[0].startswith("UPDATE res_company")
+
+
+def test_the_template_s_own_currency_changes_nothing_even_with_entries():
+    connection = RecordingConnection((*TABLES, "account_move_line"))
+    connection.currency, connection.entries = 6, True
+    assert _personalise(connection, currency="BRL") == []
+    assert connection.committed
+
+
+def test_pricelists_go_with_the_currency_where_there_are_any():
+    connection = RecordingConnection((*TABLES, "product_pricelist"))
+    updates = _personalise(connection, currency="BRL")
+    assert updates[-1] == (
+        "UPDATE product_pricelist SET currency_id = %(new)s"
+        " WHERE currency_id = %(old)s"
+        " AND (company_id IS NULL OR company_id = %(company)s)"
+    )
+
+
+def test_books_with_entries_keep_their_currency():
+    connection = RecordingConnection((*TABLES, "account_move_line"))
+    assert len(_personalise(connection, currency="BRL")) == 3
+    connection.entries, connection.committed = True, False
+    with pytest.raises(RefusedError, match="has journal entries") as failure:
+        _personalise(connection, currency="BRL")
+    assert failure.value.reason == "currency_fixed"
+    assert not connection.committed
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [({"country": "XX"}, "country_missing"), ({"currency": "XXX"}, "currency_missing")],
+)
+def test_what_the_template_does_not_know_is_refused(connection, values, reason):
+    with pytest.raises(RefusedError) as failure:
+        _personalise(connection, **values)
+    assert failure.value.reason == reason
+    assert not connection.committed
+
+
+# --- addresses and faults
 
 
 def test_a_new_address_changes_the_address_and_ends_no_session(connection):

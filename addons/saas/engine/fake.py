@@ -527,6 +527,9 @@ _ANSWERS: tuple[tuple[str, Callable[[Any], list[tuple[Any, ...]]]], ...] = (
     ("FROM pg_class", lambda parameters: [(name,) for name in parameters[0]]),
     ("FROM pg_attribute", lambda parameters: [(1,)]),
     ("FROM res_company", lambda parameters: [(1, 1)]),
+    ("FROM res_country", lambda parameters: [(1,)]),
+    ("FROM res_currency", lambda parameters: [(2, False)]),
+    ("FROM account_move_line", lambda parameters: [(False,)]),
     ("RETURNING partner_id", lambda parameters: [(3,)]),
 )
 """What a database that looks like an Odoo's says: every table is there."""

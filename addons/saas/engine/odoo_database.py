@@ -55,6 +55,8 @@ class Identity:
     :param str url: the tenant's address, without a slash at the end
     :param str language: e.g. ``fr_BE``; empty leaves the template's
     :param str timezone: e.g. ``Europe/Brussels``; empty leaves the template's
+    :param str country: two letters, e.g. ``BE``; empty leaves the template's
+    :param str currency: three letters, e.g. ``EUR``; empty leaves the template's
     """
 
     company: str
@@ -64,6 +66,8 @@ class Identity:
     url: str
     language: str = ""
     timezone: str = ""
+    country: str = ""
+    currency: str = ""
 
 
 def personalise(connection: Connection, identity: Identity) -> None:
@@ -72,7 +76,8 @@ def personalise(connection: Connection, identity: Identity) -> None:
     Repeatable until the customer has it: it ends all sessions and the administrator's
     password each time. Commits.
 
-    :raise RefusedError: ``not_odoo``, ``language_missing`` or ``bad_url``
+    :raise RefusedError: ``not_odoo``, ``bad_url``, ``language_missing``,
+        ``country_missing``, ``currency_missing`` or ``currency_fixed``
     """
     _check_url(identity.url)
     with connection, connection.cursor() as cursor:
@@ -81,6 +86,10 @@ def personalise(connection: Connection, identity: Identity) -> None:
         _write_company(cursor, company_id, company_partner_id, identity)
         _write_admin(cursor, identity)
         _write_language(cursor, company_partner_id, identity)
+        if identity.country:
+            _write_country(cursor, company_id, company_partner_id, identity.country)
+        if identity.currency:
+            _write_currency(cursor, company_id, identity.currency)
         _set_parameters(cursor, _make_parameters(identity.url))
         cursor.execute(
             "DELETE FROM ir_config_parameter WHERE key = ANY(%s)",
@@ -233,6 +242,90 @@ def _write_language(cursor: Cursor, partner_id: int, identity: Identity) -> None
                 " it was built with.",
                 reason="language_missing",
             )
+
+
+def _write_country(
+    cursor: Cursor, company_id: int, partner_id: int, country: str
+) -> None:
+    """Set the company's country, as Odoo does where a new database is given one."""
+    cursor.execute("SELECT id FROM res_country WHERE code = %s", (country,))
+    found = cursor.fetchone()
+    if found is None:
+        raise RefusedError(
+            f"The template has no country {country}. Choose another one.",
+            reason="country_missing",
+        )
+    [country_id] = found
+    cursor.execute(
+        "UPDATE res_partner SET country_id = %(country)s,"
+        " state_id = CASE WHEN country_id = %(country)s THEN state_id END"
+        " WHERE id = %(partner)s",
+        {"country": country_id, "partner": partner_id},
+    )
+    # Where a chart of accounts is there already, its taxes are of that country.
+    if _has_column(cursor, "res_company", "account_fiscal_country_id"):
+        cursor.execute(
+            "UPDATE res_company SET account_fiscal_country_id = %s"
+            " WHERE id = %s AND account_fiscal_country_id IS NULL",
+            (country_id, company_id),
+        )
+
+
+def _write_currency(cursor: Cursor, company_id: int, currency: str) -> None:
+    """Let the company keep its books in that currency, in place of the template's.
+
+    As many currencies stay active as were: it is by more than one that Odoo begins to
+    ask for the currency everywhere.
+    """
+    cursor.execute("SELECT id, active FROM res_currency WHERE name = %s", (currency,))
+    found = cursor.fetchone()
+    if found is None:
+        raise RefusedError(
+            f"The template has no currency {currency}. Choose another one.",
+            reason="currency_missing",
+        )
+    new_id, active = found
+    cursor.execute("SELECT currency_id FROM res_company WHERE id = %s", (company_id,))
+    old_id = next(iter(cursor))[0]
+    if old_id == new_id:
+        return
+    _check_no_entries(cursor, company_id, currency)
+    values = {"new": new_id, "old": old_id, "company": company_id}
+    cursor.execute(
+        "UPDATE res_company SET currency_id = %(new)s WHERE id = %(company)s", values
+    )
+    if not active:
+        cursor.execute(
+            "UPDATE res_currency SET active = true WHERE id = %(new)s", values
+        )
+        cursor.execute(
+            "UPDATE res_currency SET active = false WHERE id = %(old)s AND NOT EXISTS"
+            " (SELECT FROM res_company WHERE currency_id = %(old)s)",
+            values,
+        )
+    if _existing(cursor, ["product_pricelist"]):
+        cursor.execute(
+            "UPDATE product_pricelist SET currency_id = %(new)s"
+            " WHERE currency_id = %(old)s"
+            " AND (company_id IS NULL OR company_id = %(company)s)",
+            values,
+        )
+
+
+def _check_no_entries(cursor: Cursor, company_id: int, currency: str) -> None:
+    """Refuse what Odoo refuses, too: to change the currency of books with entries."""
+    if not _existing(cursor, ["account_move_line"]):
+        return
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM account_move_line WHERE company_id = %s)",
+        (company_id,),
+    )
+    if cursor.fetchone() == (True,):
+        raise RefusedError(
+            f"The template has journal entries, so its currency cannot become"
+            f" {currency}. Choose the template's, or a template without entries.",
+            reason="currency_fixed",
+        )
 
 
 def _make_url_parameters(url: str) -> dict[str, str]:

@@ -31,7 +31,15 @@ PROTECTED = {
     "troubled",
 }
 # What a container and its database were made from: moved by operations only.
-FIXED = {"company_id", "database_server_id", "image_id", "lang", "server_id"}
+FIXED = {
+    "company_id",
+    "country_id",
+    "currency_id",
+    "database_server_id",
+    "image_id",
+    "lang",
+    "server_id",
+}
 
 
 STAFF = "saas.group_viewer"  # what customers need not know about our machines
@@ -75,8 +83,26 @@ class SaasTenant(models.Model):
         readonly=False,
         ondelete="restrict",
     )
-    lang = fields.Char(
-        string="Language", compute="_compute_lang", store=True, readonly=False
+    lang = fields.Selection(
+        selection="_get_languages",
+        string="Language",
+        compute="_compute_lang",
+        store=True,
+        readonly=False,
+    )
+    country_id = fields.Many2one(
+        "res.country",
+        compute="_compute_country_id",
+        store=True,
+        readonly=False,
+        help="Of the company in the tenant. Empty: the template's.",
+    )
+    currency_id = fields.Many2one(
+        "res.currency",
+        compute="_compute_currency_id",
+        store=True,
+        readonly=False,
+        help="In which the tenant keeps its books. Empty: the template's.",
     )
     server_id = fields.Many2one(
         "saas.server",
@@ -156,10 +182,34 @@ class SaasTenant(models.Model):
         for tenant in self:
             tenant.image_id = tenant.image_id or tenant.plan_id.image_id
 
+    @api.model
+    def _get_languages(self):
+        """Return all that Odoo speaks: a tenant need not speak the master's."""
+        languages = self.env["res.lang"].sudo().with_context(active_test=False)
+        return [(lang.code, lang.name) for lang in languages.search([], order="name")]
+
     @api.depends("partner_id")
     def _compute_lang(self):
         for tenant in self:
             tenant.lang = tenant.lang or tenant.partner_id.lang or "en_US"
+
+    @api.depends("partner_id")
+    def _compute_country_id(self):
+        for tenant in self:
+            customer = tenant.partner_id.commercial_partner_id
+            tenant.country_id = (
+                tenant.country_id or tenant.partner_id.country_id or customer.country_id
+            )
+
+    @api.depends("country_id")
+    def _compute_currency_id(self):
+        for tenant in self:
+            # Books that are kept already stay in their currency.
+            tenant.currency_id = (
+                tenant.currency_id
+                if tenant.provisioned_on
+                else tenant.country_id.currency_id
+            )
 
     @api.depends(
         "wanted",
@@ -237,6 +287,15 @@ class SaasTenant(models.Model):
                 names.check_subdomain(tenant.name)
             except names.InvalidName as error:
                 raise ValidationError(str(error)) from error
+
+    @api.constrains("lang")
+    def _check_lang(self):
+        known = dict(self._get_languages())
+        for tenant in self:
+            if tenant.lang not in known:
+                raise ValidationError(
+                    self.env._("Odoo does not know the language “%s”.", tenant.lang)
+                )
 
     # === CRUD === #
 

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import requests
 from psycopg2 import errors as pg_errors
+from pytz import country_timezones
 
 from odoo import fields, models
 
@@ -144,7 +145,15 @@ class SaasTenant(models.Model):
             email=partner.email or "",
             url=self.url,
             language=self.lang,
+            timezone=self._get_timezone(),
+            country=self.country_id.code or "",
+            currency=self.currency_id.name or "",
         )
+
+    def _get_timezone(self):
+        """Return the time zone of a country that has but one, as Odoo does itself."""
+        zones = country_timezones.get(self.country_id.code or "", [])
+        return zones[0] if len(zones) == 1 else ""
 
     def _step_route(self):
         self._check_may_run()
