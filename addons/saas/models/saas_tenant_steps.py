@@ -7,6 +7,7 @@ from psycopg2 import errors as pg_errors
 from pytz import country_timezones
 
 from odoo import fields, models
+from odoo.tools import SQL
 
 from ..const import UNFINISHED
 from ..engine import odoo_database, tenant_config
@@ -77,15 +78,24 @@ class SaasTenant(models.Model):
         for slot in self.server_id._get_free_slots():
             try:
                 with self.env.cr.savepoint():
-                    self.slot = slot
-                    self.flush_recordset(["slot"])
+                    self._write_slot(slot)
                     return
             except pg_errors.UniqueViolation:
-                self.invalidate_recordset(["slot"], flush=False)
+                continue  # somebody else took it at this moment
         raise RefusedError(
             self.env._("The server %s has no room left.", self.server_id.name),
             reason="no_room",
         )
+
+    def _write_slot(self, slot):
+        # By SQL, as a slot that is taken is nothing for the log, and the ORM's own
+        # writes always tell it.
+        self.env.cr.execute(
+            SQL("UPDATE saas_tenant SET slot = %s WHERE id = %s", slot, self.id),
+            log_exceptions=False,
+        )
+        self.invalidate_recordset(["slot"], flush=False)
+        self.modified(["slot"])
 
     def _step_template(self):
         """Wait for the template; who builds it is its own operation."""

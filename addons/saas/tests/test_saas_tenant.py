@@ -113,3 +113,15 @@ class TestTenant(SaasCommon):
         alfa.with_user(self.manager).action_delete(erase_now=True)
         self.run_operations()
         self.assertEqual(self.create_running_tenant("gamma").slot, 0)
+
+    def test_two_tenants_placed_at_one_moment_get_two_slots_and_log_no_error(self):
+        alfa, beta = self.create_tenant("alfa"), self.create_tenant("beta")
+        (alfa | beta).sudo().server_id = self.server
+        # Neither transaction sees what the other has taken.
+        free = self.env.registry["saas.server"]
+        self.patch(free, "_get_free_slots", lambda _server: iter(range(3)))
+        with self.assertNoLogs("odoo.sql_db", "ERROR"):
+            alfa.sudo()._take_slot()
+            beta.sudo()._take_slot()
+        self.assertEqual((alfa.slot, beta.slot), (0, 1))
+        self.assertEqual(self.server.tenant_count, 2)
