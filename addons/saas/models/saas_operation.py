@@ -18,6 +18,7 @@ from odoo.tools import SQL
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import (
+    CLEAN_UPS,
     KINDS,
     MAX_ATTEMPTS,
     MAX_BACKOFF,
@@ -241,16 +242,23 @@ class SaasOperation(models.Model):
         for operation in self.filtered(lambda o: o.state in TROUBLED):
             subject = operation._get_subject()
             subject.check_access("write")
-            if operation != subject.operation_ids.filtered("exclusive")[:1]:
-                raise UserError(
-                    self.env._(
-                        "Something else was asked of %s since then; ask for what you "
-                        "want now.",
-                        subject.name,
-                    )
-                )
+            if cause := operation._explain_no_retry():
+                raise UserError(cause)
             operations |= self._record(operation.kind, subject)
         return operations
+
+    def _explain_no_retry(self):
+        """Return why it would be wrong to ask for this again, False if it is not."""
+        subject = self._get_subject()
+        asked = subject.operation_ids.filtered(
+            lambda o: o == self or (o.exclusive and o.kind not in CLEAN_UPS)
+        )
+        if self == asked[:1]:
+            return False
+        return self.env._(
+            "Something else was asked of %s since then; ask for what you want now.",
+            subject.name,
+        )
 
     # === RUNNING === #
 

@@ -193,6 +193,18 @@ class TestOperation(SaasCommon):
         self.assertEqual(tenant.state, "running")
 
     @QUIET
+    def test_a_failed_provisioning_can_be_tried_again_though_it_was_cleaned_up(self):
+        self.create_running_tenant("first")
+        self.driver.images.discard(IMAGE)
+        tenant, operation = self.provision()
+        self.run_operations()
+        self.driver.images.add(IMAGE)
+        again = operation.with_user(self.operator).action_retry()
+        self.run_operations()
+        self.assertEqual((again.kind, again.state), ("provision", "done"))
+        self.assertEqual(tenant.state, "running")
+
+    @QUIET
     def test_a_foreign_container_is_neither_adopted_nor_removed(self):
         self.create_running_tenant("first")
         tenant = self.create_tenant()
