@@ -20,6 +20,7 @@
         "wizard/saas_tenant_delete_views.xml",
         "views/saas_operation_views.xml",
         "views/saas_tenant_views.xml",
+        "views/saas_batch_views.xml",
         "views/saas_template_views.xml",
         "views/saas_plan_views.xml",
         "views/saas_image_views.xml",

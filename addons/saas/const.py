@@ -68,6 +68,18 @@ KINDS = {
     "login": Kind("Log in", (), exclusive=False),
 }
 
+# What can be asked of many tenants at once.
+BATCH_KINDS = (
+    "provision",
+    "start",
+    "stop",
+    "restart",
+    "suspend",
+    "resume",
+    "delete",
+    "erase",
+)
+
 OPERATION_STATES = {
     "pending": "Pending",
     "running": "Running",

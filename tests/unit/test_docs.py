@@ -20,6 +20,7 @@ PAGES = [ROOT / "README.md", ROOT / "docker" / "README.md", *DOCS.glob("*.md")]
 HIDDEN = {
     "action_login",
     "action_view_tenants",
+    "action_view_troubled",
     "data_key_sealed",
     "last_event",
     "password_sealed",
@@ -131,6 +132,7 @@ def test_the_documented_states_are_those_of_the_tables(tables):
         ("Other models", "saas_domain.py"),
         ("Other models", "saas_hold.py"),
         ("Other models", "saas_server.py"),
+        ("Other models", "saas_batch.py"),
         ("Other models", "saas_proxy.py"),
         ("Other models", "saas_database_server.py"),
     ],

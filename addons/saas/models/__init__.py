@@ -14,5 +14,6 @@ from . import saas_tenant_actions
 from . import saas_operation_step
 from . import saas_operation
 from . import saas_sweep
+from . import saas_batch
 from . import res_config_settings
 from . import res_partner

@@ -49,22 +49,7 @@ class SaasTenant(models.Model):
     def action_resume(self):
         """Lift the staff's holds, and take back a tenant that waits for erasure."""
         self._check_request("resume")
-        for tenant in self:
-            if tenant._is_under_way("erase"):
-                raise UserError(
-                    self.env._("%s is being erased; it is too late.", tenant.name)
-                )
-        holds = self.sudo().hold_ids
-        others = holds.filtered(lambda h: h.kind != "staff")
-        if others:
-            raise UserError(
-                self.env._(
-                    "%(tenant)s has holds that staff cannot lift: %(reasons)s.",
-                    tenant=others[0].tenant_id.name,
-                    reasons=", ".join(others.mapped("reason")),
-                )
-            )
-        holds._lift()
+        self.sudo().hold_ids._lift()
         return self._submit("resume", {"wanted": "running", "erase_on": False})
 
     def action_delete(self, erase_now=False):
@@ -72,8 +57,7 @@ class SaasTenant(models.Model):
 
         :param bool erase_now: no grace: container, database, role, files and key go now
         """
-        if not self.env.user.has_group("saas.group_manager"):
-            raise AccessError(self.env._("Only SaaS managers may delete tenants."))
+        self._check_may_delete()
         graced = self.filtered("provisioned_on") if not erase_now else self.browse()
         operations = (self - graced)._request("erase", {"wanted": "deleted"})
         graced._check_request("delete")
@@ -155,19 +139,38 @@ class SaasTenant(models.Model):
 
     def _check_request(self, kind):
         self.check_access("write")
-        allowed, _target = TRANSITIONS[kind]
         for tenant in self:
-            # Asking again for what is under way returns the operation that runs.
-            if tenant.state in allowed or tenant._is_under_way(kind):
-                continue
-            raise UserError(
-                self.env._(
-                    "%(name)s is %(state)s; “%(kind)s” is not possible now.",
-                    name=tenant.name,
-                    state=TENANT_STATES[tenant.state].lower(),
-                    kind=KINDS[kind].label,
-                )
+            if cause := tenant._explain_refusal(kind):
+                raise UserError(cause)
+
+    def _explain_refusal(self, kind):
+        """Return why that kind is not possible now, False where it is."""
+        allowed, _target = TRANSITIONS[kind]
+        # Asking again for what is under way returns the operation that runs.
+        if self.state not in allowed and not self._is_under_way(kind):
+            return self.env._(
+                "%(name)s is %(state)s; “%(kind)s” is not possible now.",
+                name=self.name,
+                state=TENANT_STATES[self.state].lower(),
+                kind=KINDS[kind].label,
             )
+        return self._explain_no_resume() if kind == "resume" else False
+
+    def _explain_no_resume(self):
+        if self._is_under_way("erase"):
+            return self.env._("%s is being erased; it is too late.", self.name)
+        others = self.sudo().hold_ids.filtered(lambda h: h.kind != "staff")
+        if others:
+            return self.env._(
+                "%(tenant)s has holds that staff cannot lift: %(reasons)s.",
+                tenant=self.name,
+                reasons=", ".join(others.mapped("reason")),
+            )
+        return False
+
+    def _check_may_delete(self):
+        if not self.env.user.has_group("saas.group_manager"):
+            raise AccessError(self.env._("Only SaaS managers may delete tenants."))
 
     def _is_under_way(self, kind):
         """Whether the last thing that was asked for is that, and it has not ended."""

@@ -29,5 +29,7 @@ class SaasTenantDelete(models.TransientModel):
             raise UserError(
                 self.env._("To erase at once, type “%s” to confirm.", self.expected)
             )
+        if len(self.tenant_ids) > 1:
+            return self.tenant_ids._start_batch("erase" if self.erase_now else "delete")
         self.tenant_ids.action_delete(erase_now=self.erase_now)
         return {"type": "ir.actions.act_window_close"}

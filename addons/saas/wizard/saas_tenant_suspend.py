@@ -17,5 +17,7 @@ class SaasTenantSuspend(models.TransientModel):
 
     def action_suspend(self):
         self.ensure_one()
+        if len(self.tenant_ids) > 1:
+            return self.tenant_ids._start_batch("suspend", self.reason)
         self.tenant_ids.action_suspend(self.reason)
         return {"type": "ir.actions.act_window_close"}

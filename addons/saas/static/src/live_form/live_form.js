@@ -15,6 +15,9 @@ function isUnfinished(operation) {
 /** Whether the worker is doing something that this record will show. */
 export function isUnderWay(record) {
     const { check_state: check, operation_ids: operations } = record.data;
+    if (record.resModel === "saas.batch") {
+        return !record.data.date_done;
+    }
     if (record.resModel === "saas.operation") {
         return isUnfinished(record);
     }
