@@ -29,6 +29,8 @@
         "views/saas_database_server_views.xml",
         "views/saas_domain_views.xml",
         "views/res_partner_views.xml",
+        "views/saas_setup_views.xml",
+        "data/saas_setup_step_data.xml",
         "views/res_config_settings_views.xml",
         "views/saas_menus.xml",
         "data/ir_actions_server_data.xml",

@@ -15,5 +15,10 @@ from . import saas_operation_step
 from . import saas_operation
 from . import saas_sweep
 from . import saas_batch
+from . import saas_setup_step
+from . import saas_setup_known
+from . import saas_setup_looks
+from . import saas_setup_buttons
+from . import ir_ui_menu
 from . import res_config_settings
 from . import res_partner

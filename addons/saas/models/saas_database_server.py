@@ -1,5 +1,6 @@
 from odoo import fields, models
 
+from ..engine.errors import RefusedError
 from ..engine.postgres import DatabaseServerConfig, PostgresServer
 
 
@@ -50,6 +51,23 @@ class SaasDatabaseServer(models.Model):
     def _inverse_password(self):
         for server in self.filtered("password"):
             server.sudo().password_sealed = self._seal(server.password)
+
+    def _adopt_password(self):
+        """Take the password of the stack's role from the worker's keys, if it is new.
+
+        Works in the worker alone; elsewhere there is none to be read.
+        """
+        self.ensure_one()
+        password = self._read_worker_key("provisioner_password")
+        if password and password != self._read_password():
+            self.password = password
+
+    def _read_password(self):
+        sealed = self.sudo().password_sealed
+        try:
+            return sealed and self._unseal(sealed)
+        except RefusedError:
+            return False  # sealed for a key that is gone: as good as none
 
     def _get_database_server(self):
         """Return the live ``DatabaseServer``; needs the worker's keys."""

@@ -31,8 +31,11 @@ class SaasSealedMixin(models.AbstractModel):
 
         :raise RefusedError: ``key_missing``, ``key_invalid`` or ``key_wrong``
         """
-        private_key = self._read_key(WORKER_KEYS / "sealing_private")
-        return sealing.unseal(private_key, sealed or "")
+        return sealing.unseal(self._read_worker_key("sealing_private"), sealed or "")
+
+    @api.model
+    def _read_worker_key(self, name):
+        return self._read_key(WORKER_KEYS / name)
 
     @api.model
     def _read_key(self, path):

@@ -62,6 +62,25 @@ class SaasServer(models.Model):
         for server in self:
             server.tenant_count = placed.get(server, 0)
 
+    # === CRUD === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        servers = super().create(vals_list)
+        self._refresh_menus()
+        return servers
+
+    def unlink(self):
+        done = super().unlink()
+        self._refresh_menus()
+        return done
+
+    def _refresh_menus(self):
+        """Let menus be made anew: the set-up is the first only without a server."""
+        self.env.registry.clear_cache()
+
+    # === BUSINESS METHODS === #
+
     def _get_driver(self):
         """Return the live ``Driver``: the one seam between Odoo and the servers.
 

@@ -9,7 +9,7 @@ const STEP_FIELDS = [
     { name: "message", type: "char" },
     { name: "duration", type: "float", digits: [12, 3] },
 ];
-const ICONS = {
+export const ICONS = {
     pending: "fa-circle-o text-muted",
     running: "fa-circle-o-notch fa-spin text-info",
     done: "fa-check-circle text-success",
