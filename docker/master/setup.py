@@ -10,13 +10,13 @@ tells of a container:
 ``subnet``, ``bridge``, ``docker_url``, ``tenant_gateway`` (where tenants reach
 PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``base_url``, ``host``
 (the master's), ``languages`` (codes, e.g. ``pt_BR``), ``mail_host`` (the stack's own
-mailbox, or empty) and ``mail_port``.
+mailbox, or empty), ``mail_port`` and ``first_server`` (whether to make server, image and
+plans, or leave that to the set-up page).
 """
 
 import json
 import logging
 import sys
-from pathlib import Path
 
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
@@ -24,7 +24,6 @@ from odoo.service import server
 from odoo.sql_db import db_connect
 from odoo.tools import config
 
-KEYS = Path("/run/saas/worker")
 MODULES = ("saas", "saas_docker", "saas_website")
 
 _logger = logging.getLogger("saas.setup")
@@ -141,37 +140,38 @@ def ensure_homepage(env):
 
 
 def ensure_records(env, settings):
-    database_server = ensure(
-        env,
-        "database_server",
-        "saas.database.server",
-        {
+    """Have what the stack knows of itself in records, or ready for the set-up page."""
+    steps = env["saas.setup.step"]
+    known = describe_stack(settings)
+    steps._set_known(known)
+    for name in known:
+        if settings["first_server"] or steps._find_known(name):
+            steps._ensure_known(name)
+    if settings["first_server"]:
+        steps._find_known("database_server")._adopt_password()
+        saas_server = steps._find_known("server")
+        saas_server._prepare()
+        ensure_plans(env, saas_server)
+
+
+def describe_stack(settings):
+    """Return the values of each record in the order of making; no secret."""
+    return {
+        "database_server": {
             "name": "PostgreSQL of the stack",
             "host": "db",
             "port": 5432,
+            "user": "saas_provisioner",
             "tenant_host": settings["tenant_gateway"],
             "tenant_port": 5432,
             "stack": settings["stack"],
         },
-    )
-    password = (KEYS / "provisioner_password").read_text().strip()
-    if not has_password(database_server, password):
-        database_server.password = password
-    proxy = ensure(
-        env,
-        "proxy",
-        "saas.proxy",
-        {
+        "proxy": {
             "name": "Traefik of the stack",
             "port": settings["http_port"],
             "internal_url": settings["proxy_url"],
         },
-    )
-    saas_server = ensure(
-        env,
-        "server",
-        "saas.server",
-        {
+        "server": {
             "name": "This machine",
             "driver": "docker",
             "docker_url": settings["docker_url"],
@@ -179,26 +179,17 @@ def ensure_records(env, settings):
             "docker_network": settings["network"],
             "docker_subnet": settings["subnet"],
             "docker_bridge": settings["bridge"],
-            "proxy_id": proxy.id,
-            "database_server_id": database_server.id,
         },
-    )
-    saas_server._prepare()
-    ensure_plans(env, saas_server)
-
-
-def has_password(database_server, password):
-    sealed = database_server.password_sealed
-    return bool(sealed) and database_server._unseal(sealed) == password
+        "image_19": {
+            "name": "Odoo 19.0",
+            "version": "19.0",
+            "reference": "saas-odoo:19.0",
+        },
+    }
 
 
 def ensure_plans(env, saas_server):
-    image = ensure(
-        env,
-        "image_19",
-        "saas.image",
-        {"name": "Odoo 19.0", "version": "19.0", "reference": "saas-odoo:19.0"},
-    )
+    image = env["saas.setup.step"]._find_known("image_19")
     basic = ensure(
         env,
         "plan_basic",

@@ -144,6 +144,8 @@ class Stack:
 def demo(stack: Stack) -> str:
     """Bring the stack up with a customer in it; what to tell the newcomer."""
     stack.up()
+    if not stack.settings.has_first_server:
+        return greet_operator(stack.settings)
     connection = Master(stack.settings)
     with stack.progress.phase(f"tenant {ALFA}"):
         number = have_tenant(stack.settings, connection, ALFA, stack.progress.note)
@@ -180,6 +182,15 @@ def welcome(settings: Settings, address: str, link: str) -> str:
            logs in once, within a minute: {link}
 
   One more client: make tenant NAME=beta   Stop: make down   Remove all: make clean"""
+
+
+def greet_operator(settings: Settings) -> str:
+    """What to tell whoever sets the master up by hand."""
+    return f"""
+  Set up   {settings.url}/odoo/saas-setup
+           login: {LOGIN}   password: {settings.admin_password}
+
+  Stop: make down   Remove all: make clean"""
 
 
 def add_tenant(

@@ -95,6 +95,7 @@ def setup_values(settings: Settings) -> dict[str, object]:
         "base_url": settings.url,
         "bridge": settings["SAAS_TENANT_BRIDGE"],
         "docker_url": "unix:///var/run/docker.sock",
+        "first_server": settings.has_first_server,
         "http_port": settings.port,
         "languages": [code for code in settings["SAAS_LANGUAGES"].split(",") if code],
         "mail_host": "mail" if settings.has_mailbox else "",

@@ -13,12 +13,14 @@ from .shell import StackError
 
 ROOT = Path(__file__).resolve().parents[2]
 TEST_STACK = "saas-test"
+EMPTY_STACK = "saas-empty"
 
 DEFAULTS = {
     "SAAS_STACK": "saas",
     "SAAS_HTTP_PORT": "8080",
     "SAAS_HOST": "saas.localhost",
     "SAAS_TENANT_DOMAIN": "odoo.localhost",
+    "SAAS_FIRST_SERVER": "yes",
     "SAAS_MAILBOX": "yes",
     "SAAS_MAIL_PORT": "8025",
     "SAAS_LANGUAGES": "pt_BR,es_ES",
@@ -48,6 +50,18 @@ TEST_VALUES = {
     "SAAS_RATE_AVERAGE": "100",
     # Where tests of crashes lay files; nothing happens while it is empty.
     "SAAS_FAIL_POINTS": "/var/lib/odoo/fail-points",
+}
+# Beside it, for the test of an operator's first steps: a master without a server.
+EMPTY_VALUES = {
+    "SAAS_STACK": EMPTY_STACK,
+    "SAAS_HTTP_PORT": "18081",
+    "SAAS_MAIL_PORT": "18026",
+    "SAAS_CONTROL_SUBNET": "172.30.2.0/24",
+    "SAAS_TENANT_SUBNET": "172.28.32.0/20",
+    "SAAS_TENANT_BRIDGE": "saasempty0",
+    "SAAS_FIRST_SERVER": "no",
+    "SAAS_DB_MAX_CONNECTIONS": "100",
+    "SAAS_DB_SHARED_BUFFERS": "64MB",
 }
 FIRST_ENV = """\
 # Settings of this stack; README.md says what each means. Not in git.
@@ -107,6 +121,11 @@ class Settings:
     @property
     def has_mailbox(self) -> bool:
         return self["SAAS_MAILBOX"] == "yes"
+
+    @property
+    def has_first_server(self) -> bool:
+        """Whether the master comes with a server, or an operator sets it up."""
+        return self["SAAS_FIRST_SERVER"] == "yes"
 
     @property
     def admin_password(self) -> str:
@@ -198,6 +217,12 @@ def load_test(root: Path = ROOT) -> Settings:
     )
 
 
+def load_empty(root: Path = ROOT) -> Settings:
+    """The settings of a second stack of the tests, whose master has no server yet."""
+    test = load_test(root)
+    return checked(Settings(root, {**test.values, **EMPTY_VALUES}))
+
+
 def _read_or_make(path: Path) -> str:
     """The env file with the password of the tests' stack."""
     path.parent.mkdir(exist_ok=True)
@@ -214,8 +239,9 @@ def checked(settings: Settings) -> Settings:
         port = settings[name]
         if not port.isdigit() or not 0 < int(port) < 65536:
             raise StackError(f"{name} is not a port ({port}): correct it in .env.")
-    if settings["SAAS_MAILBOX"] not in ("yes", "no"):
-        raise StackError("SAAS_MAILBOX is neither yes nor no: correct it in .env.")
+    for name in ("SAAS_MAILBOX", "SAAS_FIRST_SERVER"):
+        if settings[name] not in ("yes", "no"):
+            raise StackError(f"{name} is neither yes nor no: correct it in .env.")
     for name in ("SAAS_CONTROL_SUBNET", "SAAS_TENANT_SUBNET"):
         if _network(settings, name).num_addresses < SMALLEST_NETWORK:
             raise StackError(

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from . import clean, engine, odoo_tests
 from .demo import STACK_PHASES, Stack
 from .packages import Apt
-from .settings import TEST_STACK, Settings
+from .settings import EMPTY_STACK, TEST_STACK, Settings
 from .shell import Progress, Shell, StackError
 
 INTEGRATION_STACK = "saas-itest"
@@ -63,7 +63,13 @@ def last_line(results: Sequence[Result]) -> str:
 
 def all_stacks(settings: Settings) -> list[str]:
     """Every stack that this clone may have made, the demo's own included."""
-    return [settings.stack, TEST_STACK, INTEGRATION_STACK, odoo_tests.CACHE_STACK]
+    return [
+        settings.stack,
+        TEST_STACK,
+        EMPTY_STACK,
+        INTEGRATION_STACK,
+        odoo_tests.CACHE_STACK,
+    ]
 
 
 class Run:
@@ -220,7 +226,7 @@ class Run:
         """Remove what a run that was killed has left behind."""
         if not engine.answers(self.shell):
             return
-        stacks = [INTEGRATION_STACK] if keeps() else [INTEGRATION_STACK, TEST_STACK]
+        stacks = [INTEGRATION_STACK, EMPTY_STACK, *([] if keeps() else [TEST_STACK])]
         for name in stacks:
             removed = clean.remove_stack(self.shell, name)
             if any(removed.values()):

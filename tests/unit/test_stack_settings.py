@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import ipaddress
 import stat
 from pathlib import Path
 
 import pytest
 
 from stack import settings
+from stack.master import setup_values
 from stack.settings import Settings
 from stack.shell import StackError
+from stack.testing import all_stacks
 
 
 def _make(**values: str) -> Settings:
@@ -107,3 +110,35 @@ def test_a_setting_that_cannot_be_used_is_named(name, value, sentence):
     with pytest.raises(StackError) as caught:
         settings.checked(_make(**{name: value}))
     assert caught.value.message == f"{sentence}: correct it in .env."
+
+
+@pytest.mark.parametrize("name", ["SAAS_FIRST_SERVER", "SAAS_MAILBOX"])
+def test_what_is_neither_yes_nor_no_is_named(name):
+    with pytest.raises(StackError) as caught:
+        settings.checked(_make(**{name: "maybe"}))
+    assert caught.value.message == f"{name} is neither yes nor no: correct it in .env."
+
+
+def test_a_master_has_a_server_unless_somebody_says_no():
+    assert _make().has_first_server
+    assert not _make(SAAS_FIRST_SERVER="no").has_first_server
+    made = _make(SAAS_FIRST_SERVER="no", SAAS_ADMIN_PASSWORD="hush")
+    assert setup_values(made)["first_server"] is False
+
+
+def test_the_empty_stack_stands_beside_the_tests_own(tmp_path):
+    test, empty = settings.load_test(tmp_path), settings.load_empty(tmp_path)
+    assert not empty.has_first_server
+    assert empty.admin_password == test.admin_password
+    own = ("SAAS_STACK", "SAAS_HTTP_PORT", "SAAS_MAIL_PORT", "SAAS_TENANT_BRIDGE")
+    networks = ("SAAS_CONTROL_SUBNET", "SAAS_TENANT_SUBNET")
+    for name in own + networks:
+        assert len({empty[name], test[name], settings.DEFAULTS[name]}) == 3, name
+    for name in networks:
+        one, other = ipaddress.ip_network(empty[name]), ipaddress.ip_network(test[name])
+        assert not one.overlaps(other)
+
+
+def test_cleaning_knows_every_stack_that_tests_make():
+    stacks = all_stacks(_make())
+    assert {settings.TEST_STACK, settings.EMPTY_STACK} <= set(stacks)
