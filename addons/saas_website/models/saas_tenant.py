@@ -1,3 +1,4 @@
+import dataclasses
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -12,6 +13,16 @@ class SaasTenant(models.Model):
     _inherit = "saas.tenant"
 
     signup_ids = fields.One2many("saas.signup", "tenant_id", string="Sign-ups")
+
+    def _prepare_identity(self):
+        """Let its administrator be who signed up, not the company."""
+        identity = super()._prepare_identity()
+        contact = self.sudo().signup_ids[:1].partner_id
+        if not contact.email:
+            return identity
+        return dataclasses.replace(
+            identity, name=contact.name, login=contact.email, email=contact.email
+        )
 
     @api.model
     def _get_customer_domain(self):

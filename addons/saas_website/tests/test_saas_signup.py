@@ -168,6 +168,15 @@ class TestBuilding(SignupCommon):
         self.assertEqual(progress["percent"], 100)
         self.assertEqual({step["state"] for step in progress["steps"]}, {"done"})
 
+    def test_who_signed_up_administers_the_tenant_of_the_company(self):
+        signup = self.prove()
+        self.assertFalse(signup._claim("beta"))
+        identity = signup.tenant_id._prepare_identity()
+        self.assertEqual(identity.company, "Beta Ltd")
+        self.assertEqual(identity.name, "Bea Beta")
+        self.assertEqual(identity.login, "bea@beta.example")
+        self.assertEqual(identity.email, "bea@beta.example")
+
     def test_a_name_taken_meanwhile_needs_another_name_but_no_code(self):
         signup = self.prove()
         self.create_tenant("beta")
