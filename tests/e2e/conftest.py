@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import secrets
@@ -13,11 +14,14 @@ import urllib.parse
 
 import docker
 import pytest
+from playwright.sync_api import sync_playwright
 
+from .desk import CHROMIUM, FLAGS, Desk
 from .mailbox import Mailbox
 from .master import Master
 from .residents import look_up
 from .stack import Stack
+from .visitor import Visitor
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -108,6 +112,55 @@ def tenant(master, make_tenant):
     number = make_tenant()
     master.provision(number)
     return number
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(FLAGS), headless=True
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_desk(browser):
+    """Open browsers of people who share nothing."""
+    with contextlib.ExitStack() as desks:
+        yield lambda **options: desks.enter_context(
+            contextlib.closing(Desk(browser, **options))
+        )
+
+
+@pytest.fixture
+def desk(new_desk):
+    return new_desk()
+
+
+@pytest.fixture
+def new_visitor(master, stack, names):
+    """Think of visitors; the tenants that they get are erased after the test."""
+    # All come from one address: what earlier tests asked for counts no more.
+    stack.sql("TRUNCATE saas_rate", "master")
+    made = []
+
+    def new(name=None, **values):
+        name = name or next(names)
+        values = {
+            "company": f"Company {name}",
+            "contact": f"Visitor {name}",
+            "email": f"{name}@example.com",
+            **values,
+        }
+        made.append(name)
+        return Visitor(name, **values)
+
+    yield new
+    domain = [("name", "in", made), ("state", "!=", "deleted")]
+    for tenant in master.search("saas.tenant", domain):
+        master.settle(tenant)
+        assert master.run(tenant, "action_delete", True)[0] == "done"
 
 
 @pytest.fixture(scope="session")
