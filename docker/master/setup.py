@@ -10,8 +10,8 @@ tells of a container:
 ``subnet``, ``bridge``, ``docker_url``, ``tenant_gateway`` (where tenants reach
 PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``base_url``, ``host``
 (the master's), ``languages`` (codes, e.g. ``pt_BR``), ``mail_host`` (the stack's own
-mailbox, or empty), ``mail_port`` and ``first_server`` (whether to make server, image and
-plans, or leave that to the set-up page).
+mailbox, or empty), ``mail_port`` and ``first_server`` (whether to make server, image
+and plans, or leave that to the set-up page).
 """
 
 import json
