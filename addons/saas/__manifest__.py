@@ -32,6 +32,7 @@
         "views/saas_setup_views.xml",
         "data/saas_setup_step_data.xml",
         "views/res_config_settings_views.xml",
+        "views/saas_dashboard_views.xml",
         "views/saas_menus.xml",
         "data/ir_actions_server_data.xml",
     ],

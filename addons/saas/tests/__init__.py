@@ -9,3 +9,4 @@ from . import test_saas_template
 from . import test_saas_tenant
 from . import test_saas_tenant_actions
 from . import test_saas_batch
+from . import test_saas_dashboard
