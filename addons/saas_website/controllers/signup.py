@@ -6,9 +6,9 @@ from odoo import http
 from odoo.exceptions import UserError
 from odoo.http import request
 
+from ..const import SESSION_KEY
 from ..engine import mailbox
 
-SESSION_KEY = "saas_signups"
 KEPT_IN_SESSION = 5
 CHECKS_A_MINUTE = 60
 RETRIES_AN_HOUR = 5

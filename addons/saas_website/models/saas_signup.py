@@ -41,6 +41,7 @@ class SaasSignup(models.Model):
     """A visitor on the way to a tenant; nothing is built before the code is proved."""
 
     _name = "saas.signup"
+    _inherit = ["bus.listener.mixin"]
     _description = "Sign-up"
     _order = "id desc"
     _rec_name = "company_name"

@@ -150,6 +150,16 @@ class SaasSignup(models.Model):
 
     # === PROGRESS === #
 
+    def write(self, vals):
+        result = super().write(vals)
+        if "state" in vals:
+            self._push()
+        return result
+
+    def _push(self):
+        """Tell the browsers that follow to look: nothing is said but that."""
+        self._bus_send("saas.signup/progress", None)
+
     def _get_phases(self):
         """Return what a visitor reads of the operation: a label for several steps."""
         return (

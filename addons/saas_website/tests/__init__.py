@@ -9,3 +9,4 @@ from . import test_hijack
 from . import test_codes
 from . import test_hostile
 from . import test_floods
+from . import test_progress

@@ -1,33 +1,66 @@
 import { Interaction } from "@web/public/interaction";
 import { registry } from "@web/core/registry";
 
-const EVERY = 1000; // milliseconds
+const CHANNEL = "saas_signup:";
+const EVERY = 5000; // milliseconds, where nothing is pushed
 const FIRST = 300;
+const APART = 150; // between two looks
 
-/** Follows the committed steps, and opens the tenant once it is ready. */
+/**
+ * Follows the committed steps, and opens the tenant once it is ready.
+ *
+ * What is pushed only says that it is time to look: what the page shows comes from one
+ * place, in the right order, whether it was pushed or not.
+ */
 export class SignupProgress extends Interaction {
     static selector = ".o_saas_progress";
 
     start() {
-        const state = this.el.dataset.state;
-        this.under_way = ["confirmed", "building"].includes(state);
-        if (this.under_way) {
-            this.waitForTimeout(() => this.poll(), FIRST);
+        if (!["confirmed", "building"].includes(this.el.dataset.state)) {
+            return;
+        }
+        this.follow();
+        this.timer = this.waitForTimeout(() => this.poll(), FIRST);
+    }
+
+    follow() {
+        const { bus_service: bus } = this.services;
+        const channel = CHANNEL + this.el.dataset.token;
+        const onPush = () => this.poll();
+        bus.subscribe("saas.signup/progress", onPush);
+        bus.addChannel(channel);
+        this.registerCleanup(() => {
+            bus.unsubscribe("saas.signup/progress", onPush);
+            bus.deleteChannel(channel);
+        });
+    }
+
+    /** Looks now, or right after the look that is under way. */
+    async poll() {
+        if (this.looking) {
+            this.again = true;
+            return;
+        }
+        this.looking = true;
+        this.again = false;
+        clearTimeout(this.timer);
+        const ended = await this.look();
+        this.looking = false;
+        if (!ended) {
+            this.timer = this.waitForTimeout(() => this.poll(), this.again ? APART : EVERY);
         }
     }
 
-    async poll() {
+    /** Returns whether there is nothing more to follow on this page. */
+    async look() {
         try {
             const response = await this.waitFor(
                 fetch(this.el.dataset.url, { headers: { Accept: "application/json" } })
             );
-            if (response.ok && this.update(await this.waitFor(response.json()))) {
-                return;
-            }
+            return response.ok && this.update(await this.waitFor(response.json()));
         } catch {
-            // A network that is away for a moment: the next look will tell.
+            return false; // a network that is away for a moment: the next look will tell
         }
-        this.waitForTimeout(() => this.poll(), EVERY);
     }
 
     /** Returns whether there is nothing more to follow on this page. */
