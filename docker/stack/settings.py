@@ -242,6 +242,13 @@ def checked(settings: Settings) -> Settings:
     for name in ("SAAS_MAILBOX", "SAAS_FIRST_SERVER"):
         if settings[name] not in ("yes", "no"):
             raise StackError(f"{name} is neither yes nor no: correct it in .env.")
+    host = f".{settings['SAAS_HOST']}".lower()
+    domain = f".{settings['SAAS_TENANT_DOMAIN']}".lower()
+    if host.endswith(domain) or domain.endswith(host):
+        raise StackError(
+            "SAAS_HOST and SAAS_TENANT_DOMAIN lie within one another, so that tenants "
+            "could set cookies for the master: choose another one in .env."
+        )
     for name in ("SAAS_CONTROL_SUBNET", "SAAS_TENANT_SUBNET"):
         if _network(settings, name).num_addresses < SMALLEST_NETWORK:
             raise StackError(

@@ -69,6 +69,25 @@ def test_addresses_derive_from_the_subnets():
     assert made.tenant_dynamic_range == "172.28.8.0/21"
 
 
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("saas.example.com", "example.com"),
+        ("example.com", "odoo.example.com"),
+        ("odoo.example.com", "Odoo.example.com"),
+    ],
+)
+def test_master_and_tenants_do_not_lie_within_one_another(host, domain):
+    with pytest.raises(StackError, match="set cookies for the master"):
+        settings.checked(_make(SAAS_HOST=host, SAAS_TENANT_DOMAIN=domain))
+
+
+@pytest.mark.parametrize("domain", ["odoo.localhost", "my-saas.localhost"])
+def test_master_and_tenants_may_lie_beside_one_another(domain):
+    made = _make(SAAS_TENANT_DOMAIN=domain)
+    assert settings.checked(made) is made
+
+
 def test_port_80_is_not_part_of_the_address():
     assert _make(SAAS_HTTP_PORT="80").url == "http://saas.localhost"
     assert _make().url == "http://saas.localhost:8080"
