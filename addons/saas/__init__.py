@@ -1,6 +1,7 @@
 from odoo.addons.queue_job.jobrunner import runner
 
 from . import models, wizard
+from .cookies import post_load
 
 # An idle runner looks for dead jobs only when its loop turns, by default once a
 # minute. Turning it every five seconds lets an operation whose worker was killed go

@@ -41,4 +41,5 @@
         "web.assets_backend": ["saas/static/src/**/*"],
     },
     "application": True,
+    "post_load": "post_load",
 }
