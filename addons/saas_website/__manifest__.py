@@ -10,6 +10,7 @@
         "security/ir.model.access.csv",
         "security/saas_website_security.xml",
         "data/ir_cron_data.xml",
+        "views/mail_templates.xml",
         "data/mail_template_data.xml",
         "data/website_data.xml",
         "views/saas_plan_views.xml",

@@ -68,6 +68,7 @@ class SaasSignup(models.Model):
     code_tries = fields.Integer(string="Wrong Codes")
     codes_sent = fields.Integer()
     date_confirmed = fields.Datetime(string="Address Proved")
+    date_failed = fields.Datetime(string="Failed First")
     slot = fields.Integer(default=-1, help="Its place among those built at once.")
 
     _token_unique = models.Constraint("UNIQUE(token_hash)", "Tokens are unique.")
@@ -206,8 +207,13 @@ class SaasSignup(models.Model):
         self.code_hash = self._hash_code(code if mailed else secrets.token_hex())
         if not mailed:
             return
-        template = self.env.ref("saas_website.mail_template_code").sudo()
-        mail_id = template.with_context(code=code).send_mail(
+        self._mail("code", code=code)
+
+    def _mail(self, name, **values):
+        """Mail one of our templates to the visitor, in the visitor's language."""
+        self.ensure_one()
+        template = self.env.ref(f"saas_website.mail_template_{name}").sudo()
+        mail_id = template.with_context(**values).send_mail(
             self.id, email_values={"email_to": self.email}
         )
         self.env["mail.mail"].sudo().browse(mail_id).send_after_commit()

@@ -113,8 +113,18 @@ class SaasSignup(models.Model):
         if tenant.provisioned_on:
             if self.state != "done":
                 self.write({"state": "done", "slot": -1})
+                self._mail("ready", link=self._get_portal_link())
         elif tenant.last_operation_id.state in TROUBLED:
             self.write({"state": "failed", "slot": -1})
+            if not self.date_failed:
+                self.date_failed = fields.Datetime.now()
+                self._mail("failed", link=self._get_portal_link())
+
+    def _get_portal_link(self):
+        """Return the address of the tenant's page at the customer's portal."""
+        parameters = self.env["ir.config_parameter"].sudo()
+        base_url = parameters.get_param("web.base.url").rstrip("/")
+        return f"{base_url}/my/tenants/{self.tenant_id.id}"
 
     def _tell_staff(self, operation):
         tenant = self.tenant_id

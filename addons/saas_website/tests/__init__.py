@@ -10,4 +10,5 @@ from . import test_codes
 from . import test_hostile
 from . import test_floods
 from . import test_progress
+from . import test_mails
 from . import test_cookies
