@@ -11,7 +11,6 @@ from ..engine import mailbox
 
 KEPT_IN_SESSION = 5
 CHECKS_A_MINUTE = 60
-RETRIES_AN_HOUR = 5
 ROUTE = {"type": "http", "auth": "public", "website": True, "sitemap": False}
 
 
@@ -119,8 +118,7 @@ class Signup(http.Controller):
     @http.route("/saas/signup/<string:token>/retry", methods=["POST"], **ROUTE)
     def signup_retry(self, token, **_kwargs):
         signup = self._get_signup(token)
-        allow = request.env["saas.rate"]._allow
-        if not allow("retry", str(signup.id), RETRIES_AN_HOUR, timedelta(hours=1)):
+        if not signup._is_retry_allowed():
             error = request.env._("Our staff are looking into it. Please try later.")
             return self._render_page(signup, token, error=error)
         signup._retry()

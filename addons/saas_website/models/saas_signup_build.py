@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from psycopg2.errors import UniqueViolation
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -7,6 +9,7 @@ from odoo.tools import mute_logger
 
 from odoo.addons.saas.const import TROUBLED, UNFINISHED
 
+RETRIES_AN_HOUR = 5
 WAITING = Domain("state", "=", "confirmed") & Domain("tenant_id", "!=", False)
 
 
@@ -145,6 +148,12 @@ class SaasSignup(models.Model):
         managers = self.env.ref("saas.group_manager").sudo().all_user_ids
         people = managers.filtered(lambda u: u.active and u.id != SUPERUSER_ID)
         return people.sorted("id")[:1] or self.env.ref("base.user_root")
+
+    def _is_retry_allowed(self):
+        """Count one more try; what failed five times within an hour can wait."""
+        return self.env["saas.rate"]._allow(
+            "retry", str(self.id), RETRIES_AN_HOUR, timedelta(hours=1)
+        )
 
     def _retry(self):
         """Have a failed tenant built again; return whether there was one to build."""

@@ -36,6 +36,20 @@ class SaasTenant(models.Model):
         """Restart; to be called for tenants of the current customer only."""
         return self.sudo().action_restart()
 
+    def _retry_for_customer(self):
+        """Have it built again; to be called for the customer's own tenants only.
+
+        :raise UserError: there is nothing to try again, or it was tried too often
+        """
+        signup = self.sudo().signup_ids[:1]
+        if signup.state != "failed" or self.state != "failed":
+            raise UserError(self.env._("There is nothing to try again."))
+        if not signup._is_retry_allowed():
+            raise UserError(
+                self.env._("Our staff are looking into it. Please try later.")
+            )
+        signup._retry()
+
     def _delete_for_customer(self, typed):
         """Delete after the plan's grace; to be called for the customer's own only.
 

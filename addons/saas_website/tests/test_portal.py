@@ -1,3 +1,5 @@
+from lxml import html
+
 from odoo.tests import new_test_user, tagged
 
 from .common import PagesCommon
@@ -44,7 +46,7 @@ class TestPortal(PagesCommon):
         for tenant_id in (foreign.id, foreign.id + 1000, 0, 2**31, 10**30):
             path = f"/my/tenants/{tenant_id}"
             self.assertEqual(self.url_open(path).status_code, 404, path)
-            for action in ("open", "restart", "delete"):
+            for action in ("open", "restart", "retry", "delete"):
                 response = self.post(f"{path}/{action}", {"name": "foreign"})
                 self.assertEqual(response.status_code, 404, f"{path}/{action}")
         self.assertEqual(foreign.operation_ids, before)
@@ -99,6 +101,16 @@ class TestPortal(PagesCommon):
         self.run_operations()
         self.assertIn("deleted for good on", self.text_of(self.url_open(self.path)))
 
+    def test_a_suspended_tenant_says_why(self):
+        self.tenant.action_suspend("The invoice is not paid")
+        self.run_operations()
+        text = self.text_of(self.url_open(self.path))
+        self.assertIn("It is suspended: The invoice is not paid. Its data", text)
+
+    def test_what_did_not_fail_is_not_tried_again(self):
+        response = self.post(f"{self.path}/retry")
+        self.assertIn("nothing to try again", self.text_of(response))
+
     def test_a_suspended_tenant_cannot_be_restarted_by_its_customer(self):
         self.tenant.action_suspend("Unpaid")
         self.run_operations()
@@ -107,21 +119,92 @@ class TestPortal(PagesCommon):
         self.assertEqual(self.tenant.state, "suspended")
 
     def test_actions_without_a_csrf_token_are_refused(self):
-        for action in ("open", "restart", "delete"):
+        for action in ("open", "restart", "retry", "delete"):
             response = self.url_open(f"{self.path}/{action}", data={"name": "alfa"})
             self.assertEqual(response.status_code, 400, action)
         self.assertEqual(self.tenant.state, "running")
 
-    def test_the_number_of_queries_does_not_grow_with_the_list(self):
-        self.url_open("/my/tenants")
-        few = self.count_queries()
-        for number in range(15):
-            self.create_tenant(f"more{number}")
-        self.assertLessEqual(self.count_queries(), few + 3)
+    # === LIST === #
 
-    def count_queries(self):
+    def names(self, query=""):
+        """The tenants that the list shows, in order."""
+        page = html.fromstring(self.url_open(f"/my/tenants{query}").content)
+        links = page.xpath("//ul[contains(@class, 'o_saas_tenants')]//a")
+        return [link.text_content() for link in links]
+
+    def test_the_list_is_sorted(self):
+        self.create_tenant("zulu")
+        self.create_tenant("mike")
+        self.assertEqual(self.names(), ["mike", "zulu", "alfa"])
+        self.assertEqual(self.names("?sortby=name"), ["alfa", "mike", "zulu"])
+
+    def test_the_list_is_searched_by_address_and_by_plan(self):
+        self.create_tenant("zulu", plan_id=self.plan.copy({"name": "Gold"}).id)
+        self.assertEqual(self.names("?search=ZUL"), ["zulu"])
+        self.assertEqual(self.names("?search=zulu.odoo.localhost"), ["zulu"])
+        self.assertEqual(self.names("?search=gold&search_in=plan"), ["zulu"])
+        text = self.text_of(self.url_open("/my/tenants?search=nothing"))
+        self.assertIn("Nothing of yours is like that", text)
+
+    def test_a_search_finds_nothing_of_others(self):
+        self.create_tenant("foreign", partner_id=self.bob.partner_id.id)
+        self.assertEqual(self.names("?search=foreign"), [])
+
+    def test_the_list_is_filtered_by_state(self):
+        self.create_tenant("zulu")
+        self.assertEqual(self.names("?filterby=running"), ["alfa"])
+        self.assertEqual(self.names("?filterby=building"), ["zulu"])
+        self.assertEqual(self.names("?filterby=down"), [])
+
+    def test_the_list_is_grouped_by_state(self):
+        self.create_tenant("zulu")
+        page = html.fromstring(self.url_open("/my/tenants?groupby=state").content)
+        groups = page.xpath("//ul[contains(@class, 'o_saas_tenants')]//h2")
+        self.assertEqual([h.text_content() for h in groups], ["Draft", "Running"])
+
+    def test_nonsense_in_the_search_bar_shows_the_list(self):
+        for query in (
+            "?sortby=name;drop&filterby=x&groupby=name&search_in=uid",
+            "?search=%00&sortby=",
+            "?search=%25_%5C",
+        ):
+            response = self.url_open(f"/my/tenants{query}")
+            self.assertEqual(response.status_code, 200, query)
+        self.assertEqual(self.names("?sortby=x&filterby=x&groupby=x"), ["alfa"])
+
+    def test_the_pages_of_a_search_keep_it(self):
+        for number in range(21):
+            self.create_tenant(f"more{number}")
+        page = self.url_open("/my/tenants?search=more&sortby=name")
+        self.assertIn("/my/tenants/page/2?", page.text)
+        self.assertIn("search=more", page.text)
+        self.assertEqual(len(self.names("/page/2?search=more&sortby=name")), 1)
+
+    def test_the_number_of_queries_does_not_grow_with_the_list(self):
+        def create(names):
+            self.env["saas.tenant"].create(
+                [
+                    {
+                        "name": name,
+                        "partner_id": self.customer.id,
+                        "plan_id": self.plan.id,
+                    }
+                    for name in names
+                ]
+            )
+
+        paths = ("/my/tenants", "/my/tenants?groupby=state&search=more")
+        create(f"more{number}" for number in range(20))
+        few = [self.count_queries(path) for path in paths]
+        create(f"many-more{number}" for number in range(980))
+        many = [self.count_queries(path) for path in paths]
+        self.assertEqual(many, few)
+        self.assertLess(max(many), 40)
+
+    def count_queries(self, path):
+        self.url_open(path)  # what is kept in memory is there after one visit
         self.env.flush_all()
         self.env.invalidate_all()
         before = self.env.cr.sql_log_count
-        self.assertEqual(self.url_open("/my/tenants").status_code, 200)
+        self.assertEqual(self.url_open(path).status_code, 200)
         return self.env.cr.sql_log_count - before
