@@ -4,7 +4,7 @@ from odoo.fields import Domain
 
 class SaasPlan(models.Model):
     _name = "saas.plan"
-    _inherit = ["saas.plan", "website.published.mixin"]
+    _inherit = ["saas.plan", "website.published.multi.mixin"]
 
     website_tagline = fields.Char(
         translate=True, help="One line under the plan's name on the page of plans."
@@ -31,6 +31,7 @@ class SaasPlan(models.Model):
         """Return the plans that a visitor of the website may choose."""
         return self.sudo().search(
             Domain("is_published", "=", True)
+            & Domain(website.website_domain())
             & Domain("company_id", "in", (False, website.company_id.id))
         )
 

@@ -1,9 +1,12 @@
 import json
 from unittest.mock import patch
 
+from lxml import html
+
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
+from ..models.saas_signup_build import RETRIES_AN_HOUR
 from .common import PagesCommon
 
 
@@ -29,6 +32,46 @@ class TestSignupPages(PagesCommon):
     def test_a_page_without_plans_says_so(self):
         self.plan.is_published = False
         self.assertIn("nothing to choose", self.text_of(self.url_open("/plans")))
+
+    def test_who_edits_plans_is_led_there_from_an_empty_page(self):
+        self.plan.is_published = False
+        self.assertNotIn("Publish a plan", self.url_open("/plans").text)
+        self.authenticate("manager", "manager")
+        self.assertIn("Publish a plan", self.url_open("/plans").text)
+
+    def test_a_plan_of_one_website_or_company_is_not_shown_on_another(self):
+        website = self.env["website"].create({"name": "Other"})
+        self.plan.website_id = website
+        self.assertIn("nothing to choose", self.text_of(self.url_open("/plans")))
+        self.assertEqual(self.url_open(self.signup_url()).status_code, 404)
+        self.plan.website_id = False
+        self.plan.company_id = self.env["res.company"].create({"name": "Other"})
+        self.assertIn("nothing to choose", self.text_of(self.url_open("/plans")))
+        self.assertEqual(self.url_open(self.signup_url()).status_code, 404)
+
+    def test_what_search_engines_read_can_be_changed_on_the_website(self):
+        page = html.fromstring(self.url_open("/plans").content)
+        self.assertIn("Plans", page.findtext(".//title"))
+        [text] = page.xpath("//meta[@name='description']/@content")
+        self.assertIn("Choose a plan", text)
+        self.env.ref("saas_website.plans").write(
+            {
+                "website_meta_title": "Odoo for bakers",
+                "website_meta_description": "Bread",
+            }
+        )
+        page = html.fromstring(self.url_open("/plans").content)
+        self.assertEqual(page.findtext(".//title"), "Odoo for bakers")
+        [text] = page.xpath("//meta[@name='description']/@content")
+        self.assertEqual(text, "Bread")
+
+    def test_the_page_can_be_edited_with_the_website_builder(self):
+        self.authenticate("admin", "admin")
+        page = html.fromstring(self.url_open("/plans").content)
+        [name] = page.xpath("//article//*[@data-oe-field='name']")
+        self.assertEqual(name.get("data-oe-model"), "saas.plan")
+        areas = page.xpath("//*[starts-with(@id, 'oe_structure_saas_plans')]/section")
+        self.assertEqual(len(areas), 2)
 
     # === FORM === #
 
@@ -73,6 +116,27 @@ class TestSignupPages(PagesCommon):
                 self.assertIn(message, self.text_of(response))
                 self.assertEqual(self._mails, [])
         self.assertFalse(self.env["saas.signup"].search([]))
+
+    def test_bad_fields_are_listed_at_the_top_which_has_the_focus(self):
+        form = self.form(email="nonsense", country_id="")
+        page = html.fromstring(self.post(self.signup_url(), form).content)
+        [summary] = page.xpath("//*[@autofocus]")
+        self.assertEqual(summary.get("role"), "alert")
+        fields = [link.get("href") for link in summary.findall(".//a")]
+        self.assertEqual(fields, ["#email", "#country_id"])
+        for name in ("email", "country_id"):
+            [field] = page.xpath(f"//*[@id='{name}']")
+            self.assertEqual(field.get("aria-invalid"), "true")
+            [message] = page.xpath(f"//*[@id='{field.get('aria-describedby')}']")
+            self.assertTrue(message.text_content().strip())
+
+    def test_every_field_has_a_label(self):
+        _signup, path, _code = self.begin()
+        for where in (self.signup_url(), path, "/saas/login-link"):
+            page = html.fromstring(self.url_open(where).content)
+            for field in page.xpath("//main//*[self::input or self::select][@id]"):
+                labels = page.xpath(f"//label[@for='{field.get('id')}']")
+                self.assertEqual(len(labels), 1, field.get("id"))
 
     def test_known_and_unknown_addresses_see_the_same(self):
         pages = []
@@ -211,6 +275,62 @@ class TestSignupPages(PagesCommon):
         self.post(f"{path}/retry")
         self.run_operations()
         self.assertEqual(signup.state, "done")
+
+    def test_a_browser_that_was_closed_finds_the_tenant_on_the_portal(self):
+        signup, path, code = self.begin()
+        self.post(f"{path}/code", {"code": code})
+        self.authenticate(None, None)
+        self.assertEqual(self.url_open(path).status_code, 404)
+        token = self.env["saas.login.link"]._create_for(signup.user_id)
+        self.post(f"/saas/login-link/{token}")
+        tenant_path = f"/my/tenants/{signup.tenant_id.id}"
+        page = self.url_open(tenant_path)
+        self.assertIn("Provisioning", self.text_of(page))
+        self.assertIn('http-equiv="refresh"', page.text)
+        self.run_operations()
+        self.assertIn("Running", self.text_of(self.url_open(tenant_path)))
+        self.assertEqual(self.post(f"{tenant_path}/open").status_code, 303)
+
+    def test_what_failed_can_be_tried_again_from_the_portal(self):
+        refusing = self.refuse_to_build()
+        signup, path, code = self.begin()
+        self.post(f"{path}/code", {"code": code})
+        self.run_operations()
+        tenant_path = f"/my/tenants/{signup.tenant_id.id}"
+        text = self.text_of(self.url_open(tenant_path))
+        self.assertIn("could not be built", text)
+        self.assertIn("Try again", text)
+        self.assertNotIn("The server is full", text)
+        refusing.stop()
+        self.assertEqual(self.post(f"{tenant_path}/retry").status_code, 303)
+        self.run_operations()
+        self.assertEqual((signup.state, signup.tenant_id.state), ("done", "running"))
+        self.assertFalse(signup.tenant_id.activity_ids)
+
+    def test_tries_are_counted_together_wherever_they_are_asked_for(self):
+        self.refuse_to_build()
+        signup, path, code = self.begin()
+        self.post(f"{path}/code", {"code": code})
+        self.run_operations()
+        tenant_path = f"/my/tenants/{signup.tenant_id.id}"
+        for number in range(RETRIES_AN_HOUR):
+            self.post(f"{tenant_path if number % 2 else path}/retry")
+            self.run_operations()
+        tries = len(signup.tenant_id.operation_ids)
+        for where in (tenant_path, path):
+            response = self.post(f"{where}/retry")
+            self.assertIn("Please try later", self.text_of(response))
+        self.assertEqual(len(signup.tenant_id.operation_ids), tries)
+
+    def test_who_waits_reads_the_place_on_the_portal_too(self):
+        self.env["ir.config_parameter"].set_param("saas_website.limit_building", "1")
+        self.assertFalse(
+            self.prove(name="first1", email="f@f.example")._claim("first1")
+        )
+        signup, path, code = self.begin()
+        self.post(f"{path}/code", {"code": code})
+        text = self.text_of(self.url_open(f"/my/tenants/{signup.tenant_id.id}"))
+        self.assertIn("Its place in the queue: 1", text)
 
     # === NAMES === #
 

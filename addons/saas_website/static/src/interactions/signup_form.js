@@ -1,4 +1,5 @@
 import { Interaction } from "@web/public/interaction";
+import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { rpc } from "@web/core/network/rpc";
 
@@ -68,6 +69,7 @@ export class SignupForm extends Interaction {
                 button.className = "btn btn-sm btn-light border rounded-pill";
                 button.dataset.name = name;
                 button.textContent = name;
+                button.setAttribute("aria-label", _t("Use %s", name));
                 return button;
             })
         );

@@ -83,7 +83,16 @@ export class SignupProgress extends Interaction {
         bar.firstElementChild.style.width = `${progress.percent}%`;
         const items = this.el.querySelectorAll(".o_saas_steps li");
         progress.steps.forEach((step, index) => (items[index].dataset.state = step.state));
+        this.say(progress.steps.find((step) => step.state === "running")?.label);
         return false;
+    }
+
+    /** Tells those who do not see the page what is being done. */
+    say(label) {
+        const said = this.el.querySelector(".o_saas_said");
+        if (label && said.textContent !== label) {
+            said.textContent = label;
+        }
     }
 
     open() {
