@@ -87,12 +87,7 @@ class Signup(http.Controller):
         error = signup._prove(code)
         if error:
             return self._render_page(signup, token, error=error)
-        error = signup._claim(signup.name)
-        # Last: a session must not outlive a user whom an error rolled back.
-        self._log_in(signup.user_id)
-        if error:
-            return self._render_page(signup, token, error=error)
-        return request.redirect(f"/saas/signup/{token}", 303)
+        return self._claim(signup, token, signup.name)
 
     @http.route("/saas/signup/<string:token>/resend", methods=["POST"], **ROUTE)
     def signup_resend(self, token, **_kwargs):
@@ -104,10 +99,7 @@ class Signup(http.Controller):
     @http.route("/saas/signup/<string:token>/name", methods=["POST"], **ROUTE)
     def signup_name(self, token, name="", **_kwargs):
         signup = self._get_signup(token)
-        error = signup._claim(str(name).strip().lower())
-        if error:
-            return self._render_page(signup, token, error=error)
-        return request.redirect(f"/saas/signup/{token}", 303)
+        return self._claim(signup, token, str(name).strip().lower())
 
     @http.route("/saas/signup/<string:token>/status", methods=["GET"], **ROUTE)
     def signup_status(self, token, **_kwargs):
@@ -160,6 +152,15 @@ class Signup(http.Controller):
             code = request.geoip.country_code
             country = request.env["res.country"].sudo().search([("code", "=", code)])
         return (country or request.website.company_id.sudo().country_id).id
+
+    def _claim(self, signup, token, name):
+        error = signup._claim(name)
+        if error:
+            return self._render_page(signup, token, error=error)
+        # Last: a session must not outlive a user whom an error rolled back, and forms
+        # of a page that is shown now would not be taken from the new one.
+        self._log_in(signup.user_id)
+        return request.redirect(f"/saas/signup/{token}", 303)
 
     def _check_captcha(self):
         try:

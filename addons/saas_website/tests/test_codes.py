@@ -2,6 +2,8 @@ import logging
 from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
+from lxml import html
+
 from odoo.tests import new_test_user, tagged
 
 from .common import PagesCommon
@@ -46,6 +48,21 @@ class TestCodesOverHttp(PagesCommon):
         self.assertFalse(self.is_logged_in())
         self.assertEqual(self.env["saas.tenant"].search_count([]), tenants)
         self.assertEqual(signup.state, "building")
+
+    def test_the_form_for_another_name_is_taken_as_it_stands_on_the_page(self):
+        signup, path, code = self.begin()
+        self.create_tenant("beta")
+        page = html.fromstring(self.post(f"{path}/code", {"code": code}).content)
+        [form] = page.xpath(f"//form[@action='{path}/name']")
+        self.assertFalse(self.is_logged_in(), "its session is another one already")
+        response = self.url_open(
+            form.action,
+            {"csrf_token": form.fields["csrf_token"], "name": "beta2"},
+            allow_redirects=False,
+        )
+        self.assertEqual(response.status_code, 303)
+        self.assertEqual(signup.tenant_id.name, "beta2")
+        self.assertTrue(self.is_logged_in())
 
     def test_more_codes_are_not_endless(self):
         signup, path, _code = self.begin()
