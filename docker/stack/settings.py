@@ -48,6 +48,8 @@ TEST_VALUES = {
     "SAAS_TENANT_BRIDGE": "saastest0",
     # Half of what it is elsewhere, so that a busy machine reaches it too.
     "SAAS_RATE_AVERAGE": "100",
+    # Stands for a load balancer; other addresses of this machine are strangers.
+    "SAAS_TRUSTED_PROXIES": "127.0.0.2",
     # Where tests of crashes lay files; nothing happens while it is empty.
     "SAAS_FAIL_POINTS": "/var/lib/odoo/fail-points",
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Traefik takes its static configuration from one place only, and a file cannot name
-# variables: so the port is put into a copy of it.
-set -eu
+# variables: so they are put into a copy of it.
+set -euf
 
 case "${1:-traefik}" in
     traefik) ;;
@@ -15,9 +15,20 @@ case "$port" in
         exit 1
         ;;
 esac
+proxies='' behind=false
+for address in $(echo "${SAAS_TRUSTED_PROXIES:-}" | tr ',' ' '); do
+    case "$address" in
+        *[!0-9A-Fa-f.:/]*)
+            echo "SAAS_TRUSTED_PROXIES names no address or network: $address" >&2
+            exit 1
+            ;;
+    esac
+    proxies="$proxies'$address'," behind=true
+done
 if [ ! -e /etc/traefik/routes/master.yml ]; then
     echo "/etc/traefik/routes has no route to the master: run the service keys first." >&2
     exit 1
 fi
-sed "s/@SAAS_HTTP_PORT@/$port/" /etc/traefik/traefik.yml >/tmp/traefik.yml
+sed -e "s/@SAAS_HTTP_PORT@/$port/" -e "s|@SAAS_TRUSTED_PROXIES@|$proxies|" \
+    -e "s/@BEHIND_PROXIES@/$behind/" /etc/traefik/traefik.yml >/tmp/traefik.yml
 exec traefik --configFile=/tmp/traefik.yml

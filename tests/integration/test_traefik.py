@@ -101,7 +101,7 @@ def evented():
 class Traefik:
     """One that runs, and takes every path that Traefik takes by default."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.port = _free_port()
         self.routes = folder / "routes"
         self.routes.mkdir()
@@ -118,6 +118,7 @@ class Traefik:
                 "--providers.providersThrottleDuration=50ms",
                 "--global.checkNewVersion=false",
                 "--global.sendAnonymousUsage=false",
+                *options,
             ],
             stdout=self.log,
             stderr=self.log,
@@ -139,11 +140,12 @@ class Traefik:
         self.process.wait(10)
         self.log.close()
 
-    def get(self, path="/", host=HOST, **headers):
+    def get(self, path="/", host=HOST, source="", **headers):
         """Ask for a path exactly as it is written; clients would tidy it up."""
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
         lines += [f"{name.replace('_', '-')}: {v}" for name, v in headers.items()]
-        with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
+        where = ("127.0.0.1", self.port), 5, (source, 0)
+        with socket.create_connection(*where) as connection:
             connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
             data = b"".join(iter(lambda: connection.recv(65536), b""))
         return Answer(data)
@@ -258,6 +260,35 @@ def test_each_answer_carries_the_security_headers(routed):
 def test_a_visitor_cannot_say_who_it_is(routed):
     answer = routed.get("/", X_Forwarded_For="192.0.2.99")
     assert answer.headers["x-seen-for"] == "127.0.0.1"
+    assert answer.headers["x-seen-host"] == HOST
+
+
+@pytest.fixture(scope="module")
+def behind_proxies(tmp_path_factory, odoo):
+    """One that believes a load balancer, as config/traefik.yml lets it."""
+    folder = tmp_path_factory.mktemp("behind")
+    given = "--entryPoints.http.forwardedHeaders"
+    running = Traefik(
+        folder, f"{given}.trustedIPs=127.0.0.2", f"{given}.notAppendXForwardedFor=true"
+    )
+    probe = f"http://127.0.0.1:{running.port}/"
+    files = DirectoryRouteFiles(running.routes)
+    proxy = TraefikProxy(files, TraefikSettings(probe_url=probe))
+    proxy.put_route(Route(UID, (HOST,), odoo, odoo))
+    running.wait_for(200)
+    yield running
+    running.close()
+
+
+def test_a_load_balancer_s_word_about_a_visitor_is_passed_on_as_it_is(behind_proxies):
+    said = "192.0.2.99, 203.0.113.5"
+    answer = behind_proxies.get("/", source="127.0.0.2", X_Forwarded_For=said)
+    assert answer.headers["x-seen-for"] == said
+
+
+def test_beside_the_load_balancer_nobody_can_say_who_it_is(behind_proxies):
+    answer = behind_proxies.get("/", source="127.0.0.1", X_Forwarded_For="192.0.2.99")
+    assert "192.0.2.99" not in answer.headers["x-seen-for"]
     assert answer.headers["x-seen-host"] == HOST
 
 
