@@ -306,7 +306,9 @@ class SaasTenant(models.Model):
         tenants = super().create(vals_list)
         for tenant in tenants.sudo():
             tenant.data_key_sealed = tenant._seal(sealing.new_data_key())
-            tenant.domain_ids = [fields.Command.create({"name": tenant._make_host()})]
+            if not tenant.domain_ids:
+                host = {"name": tenant._make_host()}
+                tenant.domain_ids = [fields.Command.create(host)]
         return tenants
 
     def write(self, vals):

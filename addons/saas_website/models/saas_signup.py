@@ -271,7 +271,6 @@ class SaasSignup(models.Model):
                 "date_confirmed": fields.Datetime.now(),
             }
         )
-        self._attach_customer()
         return False
 
     # === CUSTOMER === #

@@ -21,7 +21,9 @@ class SaasSignup(models.Model):
     def _claim(self, name):
         """Take the name and have the tenant built; return why not, False if done.
 
-        The unique host name decides who was first; who was not chooses another.
+        The unique host name decides who was first; who was not chooses another. It
+        comes before all that takes time, so that those who wait for the first do not
+        keep that one waiting.
         """
         self.ensure_one()
         self.lock_for_update()
@@ -32,18 +34,26 @@ class SaasSignup(models.Model):
             return error
         try:
             with self.env.cr.savepoint(), mute_logger("odoo.sql_db"):
-                tenant = self._create_tenant(name)
+                domain = self._reserve(name)
         except (UniqueViolation, ValidationError):
             return self.env._("“%s” is taken. Please choose another address.", name)
+        if not self.partner_id:
+            self._attach_customer()
+        tenant = self._create_tenant(name, domain)
         self.write({"name": name, "tenant_id": tenant.id})
         self._start_waiting()
         return False
 
-    def _create_tenant(self, name):
+    def _reserve(self, name):
+        host = self.env["saas.tenant"].new({"name": name})._make_host()
+        return self.env["saas.domain"].sudo().create({"name": host})
+
+    def _create_tenant(self, name, domain):
         tenants = self.env["saas.tenant"].with_user(self.user_id.id or SUPERUSER_ID)
         return tenants.sudo().create(
             {
                 "name": name,
+                "domain_ids": [fields.Command.link(domain.id)],
                 "partner_id": self.partner_id.commercial_partner_id.id,
                 "plan_id": self.plan_id.id,
                 "company_id": self.company_id.id,

@@ -46,8 +46,10 @@ class SignupCommon(SaasCommon, MockEmail):
         return signup, self.read_code()
 
     def prove(self, **values):
+        """Return a sign-up whose address is proved and whose customer is known."""
         signup, code = self.open_signup(**values)
         self.assertFalse(signup._prove(code))
+        signup._attach_customer()
         return signup
 
     def read_code(self):

@@ -140,7 +140,8 @@ class TestFloods(SignupCommon):
 
 class TestOneName(SignupCommon):
     def test_who_wants_a_name_at_the_moment_it_is_taken_reads_why_and_goes_on(self):
-        signup = self.prove()
+        signup, code = self.open_signup()
+        signup._prove(code)
         host = signup._get_host_name()
         with self.env.registry.cursor() as other:
             domains = api.Environment(other, SUPERUSER_ID, {})["saas.domain"]
@@ -156,6 +157,7 @@ class TestOneName(SignupCommon):
         self.assertIn("“beta” is taken. Please choose another", answer)
         self.assertEqual(signup.state, "confirmed")
         self.assertFalse(self.env["saas.tenant"].search([("name", "=", "beta")]))
+        self.assertFalse(signup.partner_id, "a customer without a tenant is none")
         self.assertFalse(signup._claim("beta2"))
         self.assertEqual(signup.tenant_id.name, "beta2")
 
