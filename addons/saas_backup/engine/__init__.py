@@ -1,0 +1,1 @@
+"""Backups without Odoo: stores, format, keys, dump and restore, retention."""
