@@ -128,6 +128,8 @@ class Run:
         return [word for name in names for word in ("-p", f"odoo.addons.{name}.engine")]
 
     def run_unit(self) -> Result:
+        # Backups are compressed by the program, also where there is no toolbox.
+        self.apt.ensure("zstd", "zstd")
         return self._pytest("unit")
 
     def run_odoo(self) -> Result:

@@ -1,0 +1,237 @@
+"""The program ``saas-backup``: does one job beside the data and answers in one line."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from odoo.addons.saas.engine.errors import EngineError, RefusedError, RetryableError
+
+from . import backup, keys, restore
+from .database import Database
+from .job import DONE, REFUSED, RETRYABLE, make_answer, make_error
+from .manifest import Manifest
+from .repository import Repository, list_tenants
+from .store import Store
+from .stores import config_from_json, make_store
+
+FILESTORE = pathlib.Path("/var/lib/odoo/filestore")
+
+USAGE = """Usage: saas-backup JOB.json
+       saas-backup new-recovery-key
+
+JOB.json says what to do, to which store, with which key: see docs/backups.md. The last
+line of the output is the answer, as JSON.
+
+"""
+
+Values = Mapping[str, Any]
+
+
+def main(arguments: list[str]) -> int:
+    """Do the job that the file says; the exit code."""
+    if arguments == ["new-recovery-key"]:
+        private, public = keys.new_recovery_key()
+        _print(json.dumps({"private": private, "public": public}, indent=1))
+        return DONE
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        _print(USAGE.rstrip())
+        return DONE if arguments == ["--help"] else REFUSED
+    try:
+        _print(make_answer(run(_read_job(pathlib.Path(arguments[0])))))
+    except EngineError as error:
+        _print(make_error(error))
+        return RETRYABLE if isinstance(error, RetryableError) else REFUSED
+    except Exception as error:  # noqa: BLE001 (a fault of ours; the log tells all)
+        traceback.print_exc()
+        fault = f"A fault of the program, see the log: {type(error).__name__}."
+        _print(make_error(RefusedError(fault, reason="fault")))
+        return REFUSED
+    return DONE
+
+
+def run(job: Values) -> dict[str, Any]:
+    """Do one job; what it answers.
+
+    :raise RefusedError: ``bad_job``, and whatever the command says
+    """
+    command = _COMMANDS.get(_get(job, "command"))
+    if command is None:
+        raise RefusedError(f"A job is one of {', '.join(_COMMANDS)}.", reason="bad_job")
+    begun = time.monotonic()
+    store = make_store(config_from_json(_get(job, "store", {})))
+    answer = command(store, job)
+    seconds = round(time.monotonic() - begun, 3)
+    return {"command": job["command"], **answer, "seconds": seconds}
+
+
+# === COMMANDS === #
+
+
+def _check(store: Store, job: Values) -> dict[str, Any]:
+    return {"message": store.check()}
+
+
+def _tenants(store: Store, job: Values) -> dict[str, Any]:
+    return {"tenants": list_tenants(store)}
+
+
+def _backup(store: Store, job: Values) -> dict[str, Any]:
+    database = _read_database(job)
+    request = backup.Request(
+        backup=_get(job, "backup"),
+        filestore=_read_filestore(job, database),
+        recovery_public=_get(job, "recovery_public"),
+        image=_get(job, "image", ""),
+        odoo_version=_get(job, "odoo_version", ""),
+        reason=_get(job, "reason", ""),
+        force=_get(job, "force", False),
+    )
+    source = backup.PostgresSource(database)
+    return backup.describe(backup.make_backup(_open(store, job), source, request))
+
+
+def _verify(store: Store, job: Values) -> dict[str, Any]:
+    made = restore.verify_backup(_open(store, job), _get(job, "backup"))
+    return _summarise(made)
+
+
+def _restore(store: Store, job: Values) -> dict[str, Any]:
+    database = _read_database(job)
+    made = restore.restore_backup(
+        _open(store, job),
+        _get(job, "backup"),
+        restore.PostgresTarget(database),
+        _read_filestore(job, database),
+    )
+    return {**_summarise(made), "rows": dict(made.rows)}
+
+
+def _unpack(store: Store, job: Values) -> dict[str, Any]:
+    folder = pathlib.Path(_get(job, "directory"))
+    made = restore.unpack_backup(_open(store, job), _get(job, "backup"), folder)
+    return {**_summarise(made), "directory": str(folder)}
+
+
+def _show(store: Store, job: Values) -> dict[str, Any]:
+    made = _open(store, job).read_manifest(_get(job, "backup"))
+    return {
+        **_summarise(made),
+        "rows": dict(made.rows),
+        "modules": dict(made.modules),
+        "server_version": made.server_version,
+        "database_size": made.database_size,
+        "missing_files": list(made.missing[:20]),
+    }
+
+
+def _list(store: Store, job: Values) -> dict[str, Any]:
+    repository = _open(store, job)
+    ids = repository.list_backups()
+    return {"backups": [_summarise(repository.read_manifest(id)) for id in ids]}
+
+
+def _delete(store: Store, job: Values) -> dict[str, Any]:
+    repository = Repository(store, _get(job, "uid"))
+    return {"deleted": repository.delete_backups(_get(job, "backups", []))}
+
+
+def _collect(store: Store, job: Values) -> dict[str, Any]:
+    done = _open(store, job).collect()
+    return {"marked": done.marked, "deleted": done.deleted, "freed": done.freed}
+
+
+def _rekey(store: Store, job: Values) -> dict[str, Any]:
+    public = _get(job, "recovery_public")
+    _open(store, job).ensure_key(public)
+    return {"fingerprint": keys.fingerprint(public)}
+
+
+def _erase(store: Store, job: Values) -> dict[str, Any]:
+    return {"deleted": Repository(store, _get(job, "uid")).erase()}
+
+
+_COMMANDS: dict[str, Callable[[Store, Values], dict[str, Any]]] = {
+    "check": _check,
+    "tenants": _tenants,
+    "backup": _backup,
+    "verify": _verify,
+    "restore": _restore,
+    "unpack": _unpack,
+    "show": _show,
+    "list": _list,
+    "delete": _delete,
+    "collect": _collect,
+    "rekey": _rekey,
+    "erase": _erase,
+}
+
+
+# === HELPERS === #
+
+
+def _open(store: Store, job: Values) -> Repository:
+    """The copies of the job's tenant, with its key."""
+    uid = _get(job, "uid")
+    if job.get("recovery_key"):
+        return Repository(store, uid).open_with(_get(job, "recovery_key"))
+    repository = Repository(store, uid, _get(job, "key"))
+    repository.check_key()
+    return repository
+
+
+def _summarise(made: Manifest) -> dict[str, Any]:
+    return {
+        "backup": made.id,
+        "date": made.date,
+        "size": made.size,
+        "image": made.image,
+        "odoo_version": made.odoo_version,
+        "reason": made.reason,
+        "files": made.files,
+        "missing": len(made.missing),
+    }
+
+
+def _read_job(path: pathlib.Path) -> Values:
+    try:
+        job = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RefusedError(
+            f"The job {path} cannot be read: {error}.", reason="bad_job"
+        ) from error
+    if not isinstance(job, dict):
+        raise RefusedError("A job is a JSON object.", reason="bad_job")
+    return job
+
+
+def _get(job: Values, name: str, default: Any = None) -> Any:
+    if name not in job and default is None:
+        raise RefusedError(f"The job does not say {name}.", reason="bad_job")
+    value = job.get(name, default)
+    if default is not None and not isinstance(value, type(default)):
+        raise RefusedError(f"The job's {name} is not understood.", reason="bad_job")
+    return value
+
+
+def _read_database(job: Values) -> Database:
+    try:
+        return Database(**_get(job, "database", {}))
+    except TypeError as error:
+        raise RefusedError(
+            f"The job's database is not understood: {error}.", reason="bad_job"
+        ) from error
+
+
+def _read_filestore(job: Values, database: Database) -> pathlib.Path:
+    return pathlib.Path(_get(job, "filestore", "") or FILESTORE / database.name)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
