@@ -39,7 +39,8 @@ LABEL saas.image=1
 RUN groupadd --gid 4711 odoo \\
  && useradd --uid 4711 --gid odoo --home-dir /var/lib/odoo odoo \\
  && mkdir -p /etc/odoo /var/lib/odoo /mnt/source /mnt/extra-addons \\
- && chown odoo:odoo /etc/odoo /var/lib/odoo
+    /mnt/store \\
+ && chown odoo:odoo /etc/odoo /var/lib/odoo /mnt/store
 VOLUME ["/var/lib/odoo", "/mnt/extra-addons"]
 USER odoo
 CMD ["sleep", "infinity"]
@@ -181,6 +182,16 @@ class DockerBench(Bench):
         volumes = self.api.volumes(filters=filters)["Volumes"]
         shown += [self.api.inspect_volume(row["Name"]) for row in volumes]
         return json.dumps(shown, sort_keys=True)
+
+    def state_volume(self, uid):
+        return objects.state_volume(uid)
+
+    def shared_volumes(self):
+        label = f"{objects.LABEL_KIND}={objects.KIND_SHARED}"
+        filters = {"label": [f"{objects.LABEL_STACK}={STACK}", label]}
+        return {
+            row["Name"] for row in self.api.volumes(filters=filters)["Volumes"] or ()
+        }
 
     def task(self, key, exit_code=0, **more):
         command = ("sleep", "infinity")

@@ -267,6 +267,42 @@ def test_a_task_reads_its_source_and_cannot_change_it(bench, driver):
     assert bench.read_state(UID, "copy") == b"photo\n"
 
 
+def test_what_a_task_lays_into_a_shared_volume_is_there_for_the_next(bench, driver):
+    """As the image's own user, on a read-only root: the volume is all it can write."""
+    shared = {f"{STACK}-copies": "/mnt/store"}
+    for uid, command in (
+        (UID, "echo photo > /mnt/store/a"),
+        (OTHER, "cat /mnt/store/a"),
+    ):
+        task = bench.task("backup", command=("sh", "-c", command), volumes=shared)
+        driver.start_task(uid, task)
+        assert bench.finish(uid, "backup") == TaskPhase.DONE
+    assert driver.observe_task(OTHER, "backup").log == "photo"
+
+
+def test_a_volume_that_an_operator_made_is_used_as_it_is(bench, driver):
+    name = f"{STACK}-network-disk"
+    bench.api.create_volume(name=name, labels={FOREIGN: "1"})
+    task = bench.task("backup", volumes={name: "/mnt/store"})
+    driver.start_task(UID, task)
+    assert bench.finish(UID, "backup") == TaskPhase.DONE
+    assert bench.api.inspect_volume(name)["Labels"] == {FOREIGN: "1"}
+    assert bench.shared_volumes() == set()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{objects.LABEL_STACK: STACK}, {objects.LABEL_STACK: "another"}],
+    ids=["the stack's own", "another stack's"],
+)
+def test_a_volume_that_holds_something_else_is_not_shared(bench, driver, labels):
+    name = f"{STACK}-keys"
+    bench.api.create_volume(name=name, labels={FOREIGN: "1", **labels})
+    with refused("foreign"):
+        driver.start_task(UID, bench.task("backup", volumes={name: "/mnt/store"}))
+    assert bench.containers(UID) == []
+
+
 def test_a_task_has_no_network_unless_it_asks_for_it(bench, driver):
     driver.start_task(UID, bench.task("seed", exit_code=None))
     assert list(bench.inspect(UID, "seed")["NetworkSettings"]["Networks"]) == ["none"]

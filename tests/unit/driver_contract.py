@@ -29,6 +29,7 @@ UID = "t0000000000a1"
 OTHER = "t0000000000b2"
 TEMPLATE = "tpl00000000c3"
 SECRET = b"planted-secret-7f3a91"
+SHARED = "saas-itest-copies"
 SETTLE_SECONDS = 30.0
 
 
@@ -83,6 +84,14 @@ class Bench(ABC):
     @abstractmethod
     def task(self, key: str, exit_code: int | None = 0, **more: object) -> TaskSpec:
         """A task that ends with that code; None for one that does not end."""
+
+    @abstractmethod
+    def state_volume(self, uid: str) -> str:
+        """The name of the volume in which the tenant's state lies."""
+
+    @abstractmethod
+    def shared_volumes(self) -> set[str]:
+        """The names of what tasks share and the driver has made."""
 
     def spec(self, uid: str = UID, slot: int = 0, **more: object) -> TenantSpec:
         spec = TenantSpec(
@@ -427,6 +436,26 @@ class DriverContract:
         with refused("source_missing"):
             driver.start_task(UID, bench.task("seed", source=TEMPLATE))
         assert driver.list_state() == frozenset()
+
+    def test_a_volume_of_tasks_is_made_and_outlives_the_tenant(self, bench, driver):
+        for uid in (UID, OTHER):
+            task = bench.task("backup", volumes={SHARED: "/mnt/store"})
+            driver.start_task(uid, task)
+            assert bench.finish(uid, "backup") == TaskPhase.DONE
+        assert bench.shared_volumes() == {SHARED}
+        for uid in (UID, OTHER):
+            driver.delete(uid, keep_data=False)
+        assert bench.shared_volumes() == {SHARED}
+        assert driver.list_state() == frozenset()
+
+    def test_a_volume_of_a_tenant_is_never_shared_by_a_task(self, bench, driver):
+        bench.run(bench.spec())
+        volume = bench.state_volume(UID)
+        task = bench.task("backup", volumes={volume: "/mnt/store"})
+        with refused("foreign") as caught:
+            driver.start_task(OTHER, task)
+        assert volume in caught.value.message
+        assert driver.observe_task(OTHER, "backup").phase == TaskPhase.ABSENT
 
     # === SECRETS AND FAULTS === #
 

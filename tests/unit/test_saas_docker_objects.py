@@ -133,6 +133,35 @@ def test_a_tasks_container_is_hardened_and_reads_its_source():
     }
 
 
+def test_a_volume_of_a_task_is_filled_from_the_image_and_lies_below_mnt():
+    task = TaskSpec(
+        "backup", "i", ("true",), LIMITS, volumes={"saas-copies": "/mnt/store"}
+    )
+    mounts = objects.make_task(CONFIG, UID, task)["HostConfig"]["Mounts"]
+    assert mounts[2:] == [_volume("saas-copies", "/mnt/store", copy=True)]
+    assert objects.make_shared_volume("saas", "saas-copies") == {
+        "name": "saas-copies",
+        "labels": {"saas.stack": "saas", "saas.kind": "shared"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("/var/lib", "/mnt/store"),
+        ("../x", "/mnt/store"),
+        ("copies", "/etc"),
+        ("copies", "/mnt/../etc"),
+        ("copies", "/mnt/"),
+    ],
+)
+def test_a_path_of_the_host_is_no_volume(name, place):
+    task = TaskSpec("backup", "i", ("true",), LIMITS, volumes={name: place})
+    with pytest.raises(RefusedError) as failure:
+        objects.make_task(CONFIG, UID, task)
+    assert failure.value.reason == "bad_name"
+
+
 def test_a_task_joins_the_network_only_when_it_asks_for_it():
     task = TaskSpec("init", "saas-odoo:19.0", ("saas-init",), LIMITS, network=True)
     body = objects.make_task(CONFIG, UID, task)

@@ -65,6 +65,12 @@ class FakeBench(Bench):
     def inspection(self, uid):
         return f"{uid}: {self.driver.containers[uid]} {self.containers(uid)}"
 
+    def state_volume(self, uid):
+        return self.driver.state_volume(uid)
+
+    def shared_volumes(self):
+        return set(self.driver.volumes)
+
     def task(self, key, exit_code=0, **more):
         self.driver.outcomes[key] = exit_code
         values = {"key": key, "image": IMAGE, "command": ("true",)}

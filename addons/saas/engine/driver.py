@@ -89,6 +89,8 @@ class TaskSpec:
     :param files: name to content, laid in ``CONFIG_DIRECTORY``; may hold secrets
     :param str | None source: uid whose state is readable at ``SOURCE_DIRECTORY``
     :param bool network: whether it may reach the database server
+    :param volumes: name to place of what it shares with other tasks, e.g. a store of
+        copies; one that is not there is made, and outlives every tenant
     """
 
     key: str
@@ -98,6 +100,7 @@ class TaskSpec:
     files: Mapping[str, bytes] = dataclasses.field(repr=False, default_factory=dict)
     source: str | None = None
     network: bool = False
+    volumes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -230,7 +233,11 @@ class Driver(ABC):
 
     @abstractmethod
     def start_task(self, uid: str, task: TaskSpec) -> None:
-        """Start a task on the state of ``uid``; one that has that key is left alone."""
+        """Start a task on the state of ``uid``; one that has that key is left alone.
+
+        :raise RefusedError: ``image_missing``, ``source_missing``, or ``foreign``
+            (also for a volume that belongs to a tenant)
+        """
 
     @abstractmethod
     def observe_task(self, uid: str, key: str) -> TaskObservation:

@@ -167,6 +167,7 @@ class FakeDriver(Recorder, Driver):
     :param containers: by uid, the foreign ones too
     :param state: what lies in each uid's state directory, by uid and path
     :param foreign: names of volumes that are not ours, as uids
+    :param volumes: names of what tasks share
     :param outcomes: exit code by task key; None goes on forever, 0 when not given
     """
 
@@ -184,6 +185,7 @@ class FakeDriver(Recorder, Driver):
         self.containers: dict[str, FakeContainer] = {}
         self.state: dict[str, dict[str, bytes]] = {}
         self.foreign: set[str] = set()
+        self.volumes: set[str] = set()
         self.tasks: dict[tuple[str, str], FakeTask] = {}
         self.outcomes: dict[str, int | None] = {}
         self.happened: list[Event] = []
@@ -336,7 +338,10 @@ class FakeDriver(Recorder, Driver):
                 "there first.",
                 reason="source_missing",
             )
+        if owned := task.volumes.keys() & {self.state_volume(u) for u in self.state}:
+            raise self._foreign(f"volume {min(owned)}")
         self._make_state(uid)
+        self.volumes |= task.volumes.keys()
         code = self.outcomes.get(task.key, 0)
         phase = TaskPhase.RUNNING if code is None else TaskPhase.DONE
         self.tasks[uid, task.key] = FakeTask(
@@ -376,6 +381,11 @@ class FakeDriver(Recorder, Driver):
     def set_phase(self, uid: str, phase: Phase) -> None:
         """Have something happen to the container."""
         self._move(uid, phase)
+
+    @staticmethod
+    def state_volume(uid: str) -> str:
+        """What the volume of a tenant's state would be called."""
+        return f"state of {uid}"
 
     # === HELPERS === #
 

@@ -268,11 +268,13 @@ class DockerDriver(Driver):
         with self._calling(f"Task {name}") as api:
             found = self._find_container(api, name, uid)
             if found is None:
+                body = objects.make_task(self.config, uid, task)
                 self._require_source(api, task)
+                for volume in task.volumes:
+                    self._ensure_shared_volume(api, volume)
                 if task.network:
                     self._require_network(api)
                 self._ensure_volumes(api, uid, objects.task_volume(uid, task.key))
-                body = objects.make_task(self.config, uid, task)
                 api.create_container_from_config(body, name=name)
             if found is None or _never_ran(found):
                 self._bring_up(api, name, None, task.files)
@@ -290,6 +292,24 @@ class DockerDriver(Driver):
                 reason="source_missing",
             )
         self._refuse_foreign(f"Volume {volume}", found["Labels"], task.source)
+
+    def _ensure_shared_volume(self, api: APIClient, name: str) -> None:
+        """Have a volume that tasks share: ours, or one that an operator made."""
+        found = find(api.inspect_volume, name)
+        if found is None:
+            found = api.create_volume(
+                **objects.make_shared_volume(self.config.stack, name)
+            )
+        labels = found["Labels"] or {}
+        if labels.get(objects.LABEL_STACK) is not None and (
+            labels[objects.LABEL_STACK] != self.config.stack
+            or labels.get(objects.LABEL_KIND) != objects.KIND_SHARED
+        ):
+            raise RefusedError(
+                f"The volume {name} on the server {self.config.url} is no volume for "
+                "copies: it belongs to a tenant or to the stack. Name another one.",
+                reason="foreign",
+            )
 
     def observe_task(self, uid: str, key: str) -> TaskObservation:
         name = objects.task_name(uid, key)

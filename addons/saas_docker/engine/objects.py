@@ -38,6 +38,7 @@ KIND_TENANT = "tenant"
 KIND_TASK = "task"
 KIND_STATE = "state"
 KIND_CONFIG = "config"
+KIND_SHARED = "shared"
 
 USER = "odoo"
 """Every image's unprivileged user, as in the official image."""
@@ -56,6 +57,8 @@ MAX_SLOTS = 1000
 
 _UID = re.compile(r"[a-z][a-z0-9]{1,40}")
 _KEY = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,100}")
+_PLACE = re.compile(r"/mnt/[a-z][a-z0-9-]{0,30}")
 _FILE = re.compile(r"\.?[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 _TMPFS = "rw,noexec,nosuid,nodev,size=256m,mode=1777"
@@ -214,6 +217,11 @@ def make_volume(stack: str, uid: str, kind: str, name: str) -> dict[str, Any]:
     return {"name": name, "labels": make_labels(stack, uid, kind)}
 
 
+def make_shared_volume(stack: str, name: str) -> dict[str, Any]:
+    """Arguments of ``create_volume`` for what is no tenant's own."""
+    return {"name": name, "labels": {LABEL_STACK: stack, LABEL_KIND: KIND_SHARED}}
+
+
 def make_tenant(config: DockerConfig, spec: TenantSpec) -> dict[str, Any]:
     """Body of ``create_container`` for a tenant."""
     body = _make_container(
@@ -252,6 +260,10 @@ def make_task(config: DockerConfig, uid: str, task: TaskSpec) -> dict[str, Any]:
     if task.source:
         source = _make_mount(state_volume(task.source), SOURCE_DIRECTORY, copy=False)
         mounts.append(source | {"ReadOnly": True})
+    for name, place in sorted(task.volumes.items()):
+        # Filled from the image when it is new, so that it belongs to the image's user.
+        place = _checked(_PLACE, place, "place of a volume")
+        mounts.append(_make_mount(_checked(_VOLUME, name, "name of a volume"), place))
     body = _make_container(
         image=task.image,
         environment={},
