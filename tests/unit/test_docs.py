@@ -134,6 +134,7 @@ def test_the_documented_states_are_those_of_the_tables(tables):
         ("Other models", "saas_server.py"),
         ("Other models", "saas_batch.py"),
         ("Other models", "saas_dashboard.py"),
+        ("Other models", "saas_timeline.py"),
         ("Other models", "saas_proxy.py"),
         ("Other models", "saas_database_server.py"),
     ],

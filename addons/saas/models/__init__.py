@@ -21,5 +21,6 @@ from . import saas_setup_looks
 from . import saas_setup_buttons
 from . import ir_ui_menu
 from . import saas_dashboard
+from . import saas_timeline
 from . import res_config_settings
 from . import res_partner

@@ -1,5 +1,7 @@
 from . import test_saas_access
+from . import test_saas_batch
 from . import test_saas_const
+from . import test_saas_dashboard
 from . import test_saas_infrastructure
 from . import test_saas_identity
 from . import test_saas_operation
@@ -8,5 +10,4 @@ from . import test_saas_sweep
 from . import test_saas_template
 from . import test_saas_tenant
 from . import test_saas_tenant_actions
-from . import test_saas_batch
-from . import test_saas_dashboard
+from . import test_saas_timeline
