@@ -1,0 +1,338 @@
+"""Tenants with a real database and filestore, and the toolbox that copies them.
+
+The tasks run as the driver runs them: the image's user, a read-only root, the job in a
+file. They share the network of the database server, so nothing is published.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+import secrets
+import subprocess
+import tarfile
+import time
+
+import postgres_bench
+from postgres_bench import PostgresBench, docker
+
+from odoo.addons.saas.engine import sealing
+from odoo.addons.saas_backup.engine import job as jobs
+from odoo.addons.saas_backup.engine import keys
+from odoo.addons.saas_backup.engine.database import Database
+from odoo.addons.saas_backup.engine.directory import DirectoryConfig
+
+IMAGE = os.environ.get("SAAS_TOOLBOX_IMAGE", "saas-toolbox")
+STACK = postgres_bench.STACK
+LABEL = f"saas.stack={STACK}"
+PASSWORD = "p:a\\ss'word"
+TEMPLATE = "tpl00000000c3"
+RECOVERY = keys.new_recovery_key()
+DIRECTORY = DirectoryConfig(jobs.STORE_DIRECTORY)
+
+# As much of Odoo as copies know of: attachments, modules, and the search functions.
+SCHEMA = """
+CREATE TABLE ir_module_module (name text, state text, latest_version text);
+INSERT INTO ir_module_module VALUES ('base', 'installed', '19.0.1.3'),
+    ('web', 'installed', '19.0.1.0'), ('sale', 'uninstalled', NULL);
+CREATE TABLE res_users (id serial PRIMARY KEY, login text UNIQUE);
+CREATE TABLE res_partner (id serial PRIMARY KEY, name text);
+CREATE TABLE ir_attachment (
+    id serial PRIMARY KEY, name text, store_fname text, db_datas bytea);
+CREATE INDEX partner_search ON res_partner USING gin (unaccent(name) gin_trgm_ops);
+COMMENT ON COLUMN res_partner.name IS 'Name';
+CREATE SEQUENCE ir_sequence_1;
+CREATE VIEW partner_view AS SELECT id, name FROM res_partner;
+INSERT INTO res_users (login) VALUES ('admin'), ('demo');
+INSERT INTO res_partner (name)
+    SELECT 'Café n° ' || i FROM generate_series(1, 5000) AS i;
+SELECT setval('ir_sequence_1', 41);
+"""
+
+
+@dataclasses.dataclass
+class Ended:
+    """A task that ended."""
+
+    code: int
+    log: str
+
+    def answer(self):
+        return jobs.parse_result(self.log, self.code)
+
+
+class BackupBench:
+    """A database server, a store in a volume, and any number of tenants."""
+
+    def __init__(self) -> None:
+        self.postgres = PostgresBench()
+        self.store = self.make_volume("copies")
+        self.keys: dict[str, str] = {}
+
+    def close(self) -> None:
+        for kind in ("container", "volume"):
+            found = docker(
+                kind,
+                "ls",
+                "-q",
+                *(["-a"] if kind == "container" else []),
+                "--filter",
+                f"label={LABEL}",
+            ).split()
+            if found:
+                docker(kind, "rm", "-f", *found)
+
+    # === TENANTS === #
+
+    def make_volume(self, name: str) -> str:
+        return docker("volume", "create", "--label", LABEL, f"{STACK}-{name}").strip()
+
+    def make_tenant(self, uid: str, schema: str = SCHEMA) -> None:
+        server = self.postgres.server
+        server.ensure_role(uid, PASSWORD, 8)
+        server.create_database(uid)
+        self.keys[uid] = sealing.derive(sealing.new_data_key(), "backup")
+        self.make_volume(uid)
+        if schema:
+            self.sql(uid, schema)
+
+    def login(self, uid: str) -> Database:
+        return Database("127.0.0.1", 5432, uid, uid, PASSWORD)
+
+    def sql(self, uid: str, statement: str, *values):
+        """Run statements as the tenant itself; the rows of the last."""
+        with self.postgres.login(uid, uid, PASSWORD) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, values or None)
+                rows = cursor.fetchall() if cursor.description else []
+            connection.commit()
+        return rows
+
+    def attach(self, uid: str, count: int, size: int = 5000) -> None:
+        self.run_inside(uid, "attach.py", ATTACH, str(count), str(size))
+
+    def files(self, uid: str) -> dict[str, str]:
+        """The SHA-1 of each file of a tenant's filestore, by its name."""
+        output = self.run_inside(uid, "hash.py", HASH)
+        return json.loads(output.splitlines()[-1])
+
+    def run_inside(self, uid: str, name: str, script: str, *arguments: str) -> str:
+        """Run Python beside a tenant's data."""
+        with self.running(uid, name, script, *arguments) as container:
+            ended = self.wait(container)
+        assert ended.code == 0, ended.log
+        return ended.log
+
+    @contextlib.contextmanager
+    def running(self, uid: str, name: str, script: str, *arguments: str):
+        command = ["python3", f"/etc/odoo/{name}", uid, *arguments]
+        files = {name: script, "password": PASSWORD}
+        container = self.start(uid, command, files)
+        try:
+            yield container
+        finally:
+            self.remove(container)
+
+    # === TASKS === #
+
+    def start(self, uid, command, files, network=None) -> str:
+        """Start a container as the driver does; its name."""
+        name = f"{STACK}-task-{secrets.token_hex(4)}"
+        docker(
+            *("create", "--name", name, "--label", LABEL, "--user", "odoo", "--init"),
+            *("--network", network or f"container:{postgres_bench.NAME}"),
+            *("--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,nodev,size=256m"),
+            *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+            *("--memory", "512m", "--pids-limit", "200"),
+            *("--volume", f"{STACK}-{uid}:/var/lib/odoo"),
+            *("--volume", f"{self.store}:{jobs.STORE_DIRECTORY}"),
+            *("--volume", "/etc/odoo"),
+            *(IMAGE, *command),
+        )
+        with subprocess.Popen(
+            ["docker", "cp", "-", f"{name}:/etc/odoo"], stdin=subprocess.PIPE
+        ) as copy:
+            copy.communicate(_archive(files))
+        docker("start", name)
+        return name
+
+    def wait(self, name: str) -> Ended:
+        code = int(docker("wait", name))
+        done = subprocess.run(
+            ["docker", "logs", name], capture_output=True, text=True, check=True
+        )
+        return Ended(code, done.stderr + done.stdout)
+
+    def remove(self, name: str) -> None:
+        docker("rm", "-f", "-v", name)
+
+    def start_job(self, command: str, uid: str, *, to: str = "", **more) -> str:
+        """Start a job; ``to`` is where it is done, where that is another tenant."""
+        beside = to or uid
+        values = {
+            "uid": uid,
+            "key": self.keys[uid],
+            "database": self.login(beside),
+            "recovery_public": RECOVERY[1],
+            "image": "saas-odoo:19.0",
+        } | more
+        job = jobs.make_job(command, values.pop("store", DIRECTORY), **values)
+        path = f"/etc/odoo/{jobs.JOB_FILE}"
+        return self.start(beside, ["saas-backup", path], {jobs.JOB_FILE: job})
+
+    def end(self, command: str, uid: str, **more) -> Ended:
+        name = self.start_job(command, uid, **more)
+        try:
+            return self.wait(name)
+        finally:
+            self.remove(name)
+
+    def run(self, command: str, uid: str, **more) -> dict:
+        return self.end(command, uid, **more).answer()
+
+    def patched(self, uid: str, setting: str, command: str, **more) -> Ended:
+        """A job of a program in which one setting is another."""
+        values = {"uid": uid, "key": self.keys[uid], "database": self.login(uid)}
+        values |= {"recovery_public": RECOVERY[1]} | more
+        job = jobs.make_job(command, DIRECTORY, **values)
+        script = (
+            "import sys\nsys.path.insert(0, '/usr/lib/saas')\n"
+            "from odoo.addons.saas_backup.engine import database, task\n"
+            f"{setting}\nsys.exit(task.main(['/etc/odoo/{jobs.JOB_FILE}']))\n"
+        )
+        files = {"patched.py": script, jobs.JOB_FILE: job}
+        name = self.start(uid, ["python3", "/etc/odoo/patched.py"], files)
+        try:
+            return self.wait(name)
+        finally:
+            self.remove(name)
+
+    def stored(self) -> dict[str, int]:
+        """What lies in the store, by its key."""
+        output = docker(
+            *("run", "--rm", "--volume", f"{self.store}:/mnt/store", IMAGE),
+            *("find", "/mnt/store", "-type", "f", "-printf", "%P %s\\n"),
+        )
+        rows = (line.rsplit(" ", 1) for line in output.splitlines())
+        return {name: int(size) for name, size in rows}
+
+    def wait_until(self, condition, seconds=30):
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+def _archive(files) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o444
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+_COMMON = '''
+import hashlib, json, os, pathlib, random, sys, time
+import psycopg2
+uid, arguments = sys.argv[1], sys.argv[2:]
+filestore = pathlib.Path("/var/lib/odoo/filestore", uid)
+password = pathlib.Path("/etc/odoo/password").read_text()
+
+def connect():
+    return psycopg2.connect(host="127.0.0.1", dbname=uid, user=uid, password=password)
+
+def attach(cursor, content):
+    """As Odoo does it: first the file, then the row, in one transaction."""
+    name = hashlib.sha1(content).hexdigest()
+    path = filestore / name[:2] / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    cursor.execute("INSERT INTO ir_attachment (name, store_fname) VALUES (%s, %s)",
+                   ("a", f"{name[:2]}/{name}"))
+'''
+
+ATTACH = (
+    _COMMON
+    + """
+count, size = map(int, arguments)
+connection = connect()
+with connection, connection.cursor() as cursor:
+    for number in range(count):
+        attach(cursor, os.urandom(size))
+"""
+)
+
+HASH = (
+    _COMMON
+    + """
+print(json.dumps({path.name: hashlib.sha1(path.read_bytes()).hexdigest()
+                  for path in filestore.glob("??/*")}))
+"""
+)
+
+# Users who attach and remove, and Odoo's own collection of files, word for word its
+# locks; after the signal it ends.
+USERS = (
+    _COMMON
+    + """
+per_second, seconds = float(arguments[0]), float(arguments[1])
+connection, collector = connect(), connect()
+begin, count, removed = time.time(), 0, 0
+print("ready", flush=True)
+while time.time() - begin < seconds:
+    with connection, connection.cursor() as cursor:
+        attach(cursor, os.urandom(2000))
+        count += 1
+        if count % 3 == 0:
+            cursor.execute("DELETE FROM ir_attachment WHERE id = "
+                           "(SELECT min(id) FROM ir_attachment)")
+    if count % 10 == 0:
+        with collector.cursor() as cursor:
+            try:
+                cursor.execute("SET LOCAL lock_timeout TO '50ms'")
+                cursor.execute("LOCK ir_attachment IN SHARE MODE")
+                cursor.execute("SELECT store_fname FROM ir_attachment")
+                known = {name.split("/")[1] for (name,) in cursor}
+                for path in filestore.glob("??/*"):
+                    if path.name not in known:
+                        path.unlink()
+                        removed += 1
+                collector.commit()
+            except psycopg2.errors.LockNotAvailable:
+                collector.rollback()
+    time.sleep(max(0, begin + count / per_second - time.time()))
+print(f"attached {count}, collected {removed}", flush=True)
+"""
+)
+
+# The order of Odoo's own zip: the files first, and the database after them.
+NATIVE = (
+    _COMMON
+    + """
+import shutil, tempfile
+missing = 0
+for number in range(int(arguments[0])):
+    with tempfile.TemporaryDirectory() as folder:
+        names = set()
+        for path in filestore.glob("??/*"):
+            try:
+                shutil.copyfile(path, os.path.join(folder, path.name))
+                names.add(path.name)
+            except FileNotFoundError:
+                pass
+        time.sleep(0.1)  # until pg_dump has its snapshot
+        connection = connect()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT store_fname FROM ir_attachment")
+            known = {name.split("/")[1] for (name,) in cursor}
+        connection.close()
+        missing += bool(known - names)
+print(json.dumps({"torn": missing}))
+"""
+)
