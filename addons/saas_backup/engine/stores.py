@@ -9,7 +9,7 @@ from typing import Any
 from odoo.addons.saas.engine.errors import RefusedError
 
 from .directory import DirectoryConfig, DirectoryStore
-from .s3 import S3Config, S3Store
+from .s3_config import S3Config
 from .store import Store
 
 StoreConfig = DirectoryConfig | S3Config
@@ -23,6 +23,9 @@ _KINDS: Mapping[str, type[StoreConfig]] = {
 def make_store(config: StoreConfig) -> Store:
     if isinstance(config, DirectoryConfig):
         return DirectoryStore(config)
+    # Loading the library takes longer than a small copy does.
+    from .s3 import S3Store
+
     return S3Store(config)
 
 
