@@ -187,12 +187,12 @@ class TestDashboard(SaasCommon):
                 tenant = self.create_tenant(f"many{number}")
                 self.fail(tenant.action_provision())
 
-        fail_some(range(20))
+        fail_some(range(5))
         self.count_queries()
         few, _data = self.count_queries()
-        fail_some(range(20, 60))
+        fail_some(range(5, 60))
         many, data = self.count_queries()
-        self.assertEqual(many, few)
+        self.assertLessEqual(many, few + 1)  # how many the rest are
         self.assertLess(many, 40)
         rest = [item for item in data["items"] if not item["res_id"]]
         self.assertEqual(rest[0]["message"], "40 more are not shown here.")
