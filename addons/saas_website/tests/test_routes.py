@@ -37,6 +37,7 @@ POST /my/tenants/page/<page>             login  login   200      200       200  
 GET  /my/tenants/<tenant_id>             login  login   404      200       404      404    404      404     404
 POST /my/tenants/<tenant_id>/open        login  login   404      303       404      404    404      404     404
 POST /my/tenants/<tenant_id>/restart     login  login   404      303       404      404    404      404     404
+POST /my/tenants/<tenant_id>/retry       login  login   404      200       404      404    404      404     404
 POST /my/tenants/<tenant_id>/delete      login  login   404      200       404      404    404      404     404
 """  # noqa: E501
 LOGINS = {"public": None, "visitor": None}
@@ -162,6 +163,7 @@ class TestRoutes(PagesCommon):
             ("GET", ""),
             ("POST", "/open"),
             ("POST", "/restart"),
+            ("POST", "/retry"),
             ("POST", "/delete"),
         ):
             paths = [
