@@ -19,6 +19,7 @@ from . import saas_setup_step
 from . import saas_setup_known
 from . import saas_setup_looks
 from . import saas_setup_buttons
+from . import ir_mail_server
 from . import ir_ui_menu
 from . import saas_dashboard
 from . import saas_timeline

@@ -92,6 +92,9 @@ class SaasSetupStep(models.Model):
     def _get_test_mail_button(self, state):
         if state != "ok":
             return []
+        if not self.env.user.email:
+            label = self.env._("Enter Your Own E-Mail")
+            return [self._form(label, self.env.user.partner_id)]
         return [
             self._call(self.env._("Send a Test Mail to Me"), "action_send_test_mail")
         ]

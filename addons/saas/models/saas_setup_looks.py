@@ -151,7 +151,7 @@ class SaasSetupStep(models.Model):
         if not email_normalize(company.email or ""):
             return self._say("mail_no_sender", {"company": company.name})
         try:
-            server.test_smtp_connection()
+            server.with_context(saas_test_from=company.email).test_smtp_connection()
         except UserError as error:
             return self._say("mail_failed", {"name": server.name, "cause": error})
         return self._say("mail_ok", {"name": server.name, "sender": company.email})

@@ -83,7 +83,7 @@ class SaasSetupStep(models.Model):
         return {
             "state": self.check_state,
             "found": self.check_message or "",
-            "remedy": self.remedy or "",
+            "remedy": (self.check_state != "checking" and self.remedy) or "",
         }
 
     # === WHAT THE PAGE ASKS FOR === #
@@ -93,7 +93,7 @@ class SaasSetupStep(models.Model):
         self.ensure_one()
         self.check_access("write")
         self._ensure_known(self._get_known_name())
-        return self.code in self.LIVE or self.action_check()
+        return self._look_again()
 
     def action_continue(self, record_id):
         """Go on after the page has saved a record for this step.
@@ -106,9 +106,12 @@ class SaasSetupStep(models.Model):
             self._build_template(self.env["saas.plan"].browse(record_id))
         elif self.code == "tenant":
             self.env["saas.tenant"].browse(record_id).action_provision()
-        else:
-            self.action_check()
-        return True
+        return self._look_again()
+
+    def _look_again(self):
+        """Look at this step, and at those that may have waited for it."""
+        waiting = self.search([("check_state", "!=", "ok")]) | self
+        return waiting.filtered(lambda step: step.code not in self.LIVE).action_check()
 
     def action_build_template(self):
         """Build what the first tenant is cloned from."""
@@ -133,7 +136,7 @@ class SaasSetupStep(models.Model):
         parameters = self.env["ir.config_parameter"].sudo()
         parameters.set_param("saas.tenant_domain", domain)
         steps = self.search([("code", "in", ("domain", "proxy", "certificate"))])
-        return steps.action_check()
+        return steps._look_again()
 
     def action_send_test_mail(self):
         """Have the worker send a mail to whoever asks."""

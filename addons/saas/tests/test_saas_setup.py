@@ -154,6 +154,15 @@ class TestSetup(SetupCommon):
         self.assertEqual(self.describe("server")["known"], [])
         self.assertIn("There is no plan yet", self.describe("plan")["found"])
 
+    def test_what_waited_for_a_step_is_looked_at_again_with_it(self):
+        self.empty()
+        self.look("certificate")
+        self.assertEqual(self.describe("certificate")["state"], "missing")
+        self.step("proxy").action_use_known()
+        self.assertEqual(self.step("certificate").check_state, "checking")
+        self.step("certificate")._check()
+        self.assertEqual(self.describe("certificate")["state"], "ok")
+
     def test_a_server_waits_for_what_it_has_to_name(self):
         self.empty()
         with self.assertRaisesRegex(UserError, "First set up the database server"):
@@ -352,6 +361,16 @@ class TestSetup(SetupCommon):
         self.manager.email = False
         with self.assertRaisesRegex(UserError, "You have no e-mail address"):
             self.step("mail").action_send_test_mail()
+        self.add_mail_server()
+        self.look("mail")
+        self.assertIn("Enter Your Own E-Mail", self.buttons("mail"))
+
+    def test_mail_is_tried_from_the_companys_address(self):
+        server = self.env["ir.mail_server"].create({"name": "R", "smtp_host": "r.test"})
+        server = server.with_user(self.manager).sudo()
+        self.assertEqual(server._get_test_email_from(), "mona@saas.example")
+        server = server.with_context(saas_test_from="office@saas.example")
+        self.assertEqual(server._get_test_email_from(), "office@saas.example")
 
     def test_only_administrators_are_offered_the_mail_servers(self):
         self.add_mail_server()

@@ -76,3 +76,24 @@ class TestDockerServer(DockerCommon):
         self.server.write({"docker_url": False, "docker_network": False})
         with self.assertRaises(NotImplementedError):
             self.get_driver(self.server)
+
+    def test_what_a_stack_tells_of_its_engine_is_offered_and_becomes_a_server(self):
+        steps = self.env["saas.setup.step"]
+        values = {
+            "name": "This machine",
+            "driver": "docker",
+            "docker_url": "unix:///run/own.sock",
+            "docker_stack": "own",
+            "docker_network": "own_tenants",
+            "docker_subnet": "172.29.0.0/20",
+            "docker_bridge": "own0",
+        }
+        steps._set_known({"server": values})
+        offered = steps.search([("code", "=", "server")])._describe_known()
+        self.assertIn(["Driver", "Docker engine"], offered)
+        self.assertIn(["Engine", "unix:///run/own.sock"], offered)
+        server = steps._ensure_known("server")
+        [stored] = server.read(list(values), load=False)
+        del stored["id"]
+        self.assertEqual(stored, values)
+        self.assertEqual(self.get_driver(server).config.bridge, "own0")

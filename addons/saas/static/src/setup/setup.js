@@ -36,7 +36,7 @@ export class SaasSetup extends Component {
             refusal: "", // why the domain was not taken
             busy: false,
         });
-        this.working = null; // the step that somebody is doing something about
+        this.working = null; // the step that somebody is bringing forward
         onWillStart(async () => {
             await this.load();
             await this.orm.call(MODEL, "action_check", [this.toCheck]);
@@ -119,7 +119,7 @@ export class SaasSetup extends Component {
 
     /** Do something about a step, and show what becomes of it. */
     async work(step, task) {
-        this.working = step.code;
+        this.working = step.state === "ok" ? null : step.code;
         this.state.chosen = step.code;
         this.state.busy = true;
         try {
@@ -150,7 +150,7 @@ export class SaasSetup extends Component {
             resId: id,
             viewId: view,
             context,
-            title: label,
+            title: view ? label : step.name,
             canExpand: false,
             size: view ? "md" : "lg",
             onRecordSaved: (record) =>
@@ -167,6 +167,7 @@ export class SaasSetup extends Component {
             try {
                 await this.orm.call(MODEL, "set_tenant_domain", [domain]);
                 this.domain = domain;
+                this.working = step.code; // on to the next one, though it was ready
             } catch (error) {
                 if (!error.data?.message) {
                     throw error;
