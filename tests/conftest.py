@@ -1,16 +1,20 @@
-"""Makes the addons' plain Python importable as ``odoo.addons.<addon>...`` without Odoo.
+"""Makes what is tested importable: the addons' plain Python, and the command line.
 
+The addons are ``odoo.addons.<addon>...`` without Odoo.
 ``odoo``, ``odoo.addons`` and each addon become empty modules that only have a path, so
 no addon's ``__init__`` runs: whatever then imports Odoo itself fails at collection.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 import sys
 import types
 
-ADDONS = pathlib.Path(__file__).resolve().parent.parent / "addons"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ADDONS = ROOT / "addons"
+STACK = ROOT / "docker" / "stack"
 
 
 def _register(name: str, *paths: pathlib.Path) -> None:
@@ -29,4 +33,18 @@ def _mount_addons() -> None:
         _register(f"odoo.addons.{folder.name}", folder)
 
 
+def _load_stack() -> None:
+    """Import the command line as ``stack``.
+
+    Its folder's parent cannot simply be put on the path: it has a folder ``odoo`` too.
+    """
+    spec = importlib.util.spec_from_file_location(
+        "stack", STACK / "__init__.py", submodule_search_locations=[str(STACK)]
+    )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["stack"] = module
+    spec.loader.exec_module(module)
+
+
 _mount_addons()
+_load_stack()

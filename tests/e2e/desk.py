@@ -29,9 +29,13 @@ expect.set_options(timeout=30 * SECONDS)
 
 
 class Desk:
-    """One person's browser; remembers what its pages complained about."""
+    """One person's browser; remembers what its pages complained about.
 
-    def __init__(self, browser, viewport=DESK, **options):
+    :param url: of the master; without one that of the tests' own stack
+    """
+
+    def __init__(self, browser, viewport=DESK, url="", **options):
+        self.url = url or os.environ["SAAS_URL"]
         self.context = browser.new_context(viewport=viewport, **options)
         self.errors = []
         self.context.set_default_timeout(30 * SECONDS)
@@ -55,7 +59,7 @@ class Desk:
     def open(self, path):
         """A page of the master."""
         page = self.context.new_page()
-        page.goto(f"{os.environ['SAAS_URL']}{path}")
+        page.goto(f"{self.url}{path}")
         return page
 
     def log_in(self, login, password):
@@ -64,7 +68,8 @@ class Desk:
         page.fill("input#login", login)
         page.fill("input#password", password)
         page.click(".oe_login_buttons button[type=submit]")
-        expect(page.locator(".o_main_navbar")).to_be_visible()
+        # A master that was just made has to make its scripts and styles first.
+        expect(page.locator(".o_main_navbar")).to_be_visible(timeout=120 * SECONDS)
         return page
 
 
