@@ -253,7 +253,7 @@ def test_what_is_not_read_to_its_end_leaves_no_process_behind():
 @pytest.mark.parametrize(
     ("complaint", "kind", "reason"),
     [
-        ("ERROR:  canceling statement due to lock timeout", RetryableError, "busy"),
+        ("canceling statement due to statement timeout", RetryableError, "busy"),
         (
             "FATAL:  too many connections for role",
             RetryableError,

@@ -140,7 +140,8 @@ def _read(file: IO[bytes]) -> str:
 # What the tools say, in the order in which it is looked for.
 _RULES: tuple[tuple[str, type[EngineError], str, str], ...] = (
     (
-        "canceling statement due to lock timeout",
+        # How pg_dump gives up waiting for a lock; it has no other time-out.
+        "canceling statement due to statement timeout",
         RetryableError,
         "busy",
         "Somebody changes the tables now, perhaps an upgrade. It is tried again.",
