@@ -6,7 +6,7 @@ export DEBIAN_FRONTEND=noninteractive
 packages=
 for pair in docker:python3-docker nacl:python3-nacl jwt:python3-jwt \
     cryptography:python3-cryptography psycopg2:python3-psycopg2 \
-    passlib:python3-passlib; do
+    passlib:python3-passlib boto3:python3-boto3; do
     python3 -c "import ${pair%%:*}" 2>/dev/null || packages="$packages ${pair#*:}"
 done
 if [ -n "$packages" ]; then

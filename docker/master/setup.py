@@ -24,7 +24,7 @@ from odoo.service import server
 from odoo.sql_db import db_connect
 from odoo.tools import config
 
-MODULES = ("saas", "saas_docker", "saas_website")
+MODULES = ("saas", "saas_docker", "saas_website", "saas_backup")
 
 _logger = logging.getLogger("saas.setup")
 
@@ -43,6 +43,7 @@ def main():
         ensure_mail(env, settings)
         ensure_homepage(env)
         ensure_records(env, settings)
+        ensure_store(env, settings["stack"])
 
 
 def install_modules(database):
@@ -229,6 +230,16 @@ def ensure_plans(env, saas_server):
     )
     if template.state != "ready":
         template.action_build()
+
+
+def ensure_store(env, stack):
+    """Give backups a place on this machine, until an operator names a better one."""
+    values = {
+        "name": "This machine",
+        "kind": "directory",
+        "volume": f"{stack}-backups",
+    }
+    ensure(env, "store", "saas.store", values, once=True)
 
 
 def ensure(env, name, model, values, *, once=False):

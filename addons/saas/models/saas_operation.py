@@ -476,10 +476,13 @@ class SaasOperation(models.Model):
         if self.kind == "build":
             self._create_for(self.template_id, "discard")
         if self.kind == "provision" and not self.tenant_id.provisioned_on:
-            undo = self._create_for(self.tenant_id, "undo")
-            # What people should see is why it failed, not that it was cleaned up.
-            self.tenant_id.last_operation_id = self
-            undo.message = self.message
+            self._undo()
+
+    def _undo(self):
+        undo = self._create_for(self.tenant_id, "undo")
+        # What people should see is why it failed, not that it was cleaned up.
+        self.tenant_id.last_operation_id = self
+        undo.message = self.message
 
     def _find_next(self):
         """Return the operation that waits for this one."""

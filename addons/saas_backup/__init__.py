@@ -1,0 +1,3 @@
+from . import const
+from . import models
+from . import wizard

@@ -1,0 +1,25 @@
+{
+    "name": "SaaS Master: Backups",
+    "version": "19.0.1.0.0",
+    "summary": "Copies of tenants that are proven by restoring them",
+    "author": "SaaS Master contributors",
+    "license": "LGPL-3",
+    "category": "Services/SaaS",
+    "depends": ["saas", "portal"],
+    "external_dependencies": {
+        "python": ["boto3", "cryptography"],
+    },
+    "data": [
+        "security/ir.model.access.csv",
+        "security/saas_backup_security.xml",
+        "data/queue_job_data.xml",
+        "data/ir_cron_data.xml",
+        "data/saas_backup_policy_data.xml",
+        "wizard/saas_backup_restore_views.xml",
+        "views/saas_store_views.xml",
+        "views/saas_backup_views.xml",
+        "views/saas_backup_policy_views.xml",
+        "views/saas_tenant_views.xml",
+        "views/saas_backup_menus.xml",
+    ],
+}

@@ -1,0 +1,64 @@
+"""What backups add to the tables that the life of a tenant follows."""
+
+import dataclasses
+
+from odoo.addons.saas.const import KINDS, TRANSITIONS, Kind
+
+# === KINDS OF OPERATIONS === #
+
+BACKUP_KINDS = {
+    "backup": Kind(
+        "Back up", ("backup_start", "backup_wait", "backup_tidy"), exclusive=False
+    ),
+    "prune": Kind("Remove old copies", ("prune", "collect"), exclusive=False),
+    "restore_new": Kind(
+        "Restore as new",
+        (
+            "restore_place",
+            "role",
+            "restore_start",
+            "restore_wait",
+            "restore_address",
+            "route",
+            "container",
+            "ready",
+        ),
+    ),
+}
+
+KINDS.update(BACKUP_KINDS)
+KINDS["erase"] = dataclasses.replace(
+    KINDS["erase"],
+    # Before the key is destroyed, and after all that does not need a store.
+    steps=(*KINDS["erase"].steps[:-1], "erase_copies", KINDS["erase"].steps[-1]),
+)
+
+TRANSITIONS["restore_new"] = (("draft", "failed"), "running")
+
+# In which states a tenant has data that can be copied.
+BACKED_UP = ("running", "sleeping", "stopped", "suspended", "deleting")
+
+# === COPIES === #
+
+BACKUP_STATES = {
+    "running": "Being made",
+    "done": "Good",
+    "failed": "Failed",
+    "deleting": "Being removed",
+    "deleted": "Removed",
+}
+
+REASONS = {
+    "staff": "Asked for by staff",
+    "customer": "Asked for by the customer",
+    "schedule": "By schedule",
+    "restore": "Before a restore",
+    "delete": "Before deletion",
+}
+
+DRILL_STATES = {
+    "none": "Not yet",
+    "running": "Running",
+    "passed": "Passed",
+    "failed": "Failed",
+}

@@ -1,0 +1,208 @@
+from datetime import UTC, datetime, timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..const import BACKUP_STATES, REASONS
+from ..engine.repository import new_backup_id
+
+RETRY_PAUSE = timedelta(hours=1)  # after a scheduled backup that failed
+BYTES = (16, 0)  # beyond two gigabytes, which is all that an integer holds
+RESULTS = (
+    "size",
+    "sent",
+    "database_size",
+    "files",
+    "files_size",
+    "files_sent",
+    "missing",
+    "modules",
+    "rows",
+)
+
+
+class SaasBackup(models.Model):
+    """One copy of a tenant: database and files of one moment, in one store."""
+
+    _name = "saas.backup"
+    _description = "Backup"
+    _order = "date desc, id desc"
+
+    name = fields.Char(
+        string="Number",
+        required=True,
+        readonly=True,
+        copy=False,
+        default=lambda self: new_backup_id(),
+        help="What the copy is called in its store.",
+    )
+    tenant_id = fields.Many2one(
+        "saas.tenant",
+        string="Tenant",
+        required=True,
+        readonly=True,
+        ondelete="restrict",
+        index=True,
+    )
+    company_id = fields.Many2one(related="tenant_id.company_id", store=True)
+    store_id = fields.Many2one(
+        "saas.store",
+        string="Store",
+        required=True,
+        readonly=True,
+        ondelete="restrict",
+        groups="saas.group_viewer",
+    )
+    state = fields.Selection(
+        selection=list(BACKUP_STATES.items()),
+        default="running",
+        required=True,
+        readonly=True,
+        index=True,
+    )
+    message = fields.Char(
+        readonly=True,
+        groups="saas.group_viewer",
+        help="What went wrong, and what to do next.",
+    )
+    reason = fields.Selection(
+        selection=list(REASONS.items()), required=True, readonly=True
+    )
+    date = fields.Datetime(
+        required=True,
+        readonly=True,
+        default=fields.Datetime.now,
+        help="The moment whose data it holds.",
+    )
+    confirmed = fields.Datetime(
+        readonly=True, help="When the tenant was last found unchanged since."
+    )
+    keep_until = fields.Datetime(
+        readonly=True, help="Kept at least until then, whatever comes after it."
+    )
+    held = fields.Boolean(
+        string="On Hold", readonly=True, help="Kept until somebody lifts the hold."
+    )
+    kept_for = fields.Char(readonly=True, help="Why it is kept, e.g. “day 2026-11-21”.")
+    size = fields.Float(
+        digits=BYTES, readonly=True, help="Bytes in the store, those shared too."
+    )
+    sent = fields.Float(
+        digits=BYTES, readonly=True, help="Bytes that were new to the store."
+    )
+    database_size = fields.Float(digits=BYTES, readonly=True)
+    files = fields.Integer(readonly=True)
+    files_size = fields.Float(digits=BYTES, readonly=True)
+    files_sent = fields.Integer(readonly=True)
+    missing = fields.Integer(
+        string="Missing Files",
+        readonly=True,
+        help="Files that the tenant's database names and its disk does not have, or "
+        "has damaged.",
+    )
+    modules = fields.Integer(readonly=True)
+    rows = fields.Json(readonly=True, help="Rows of each table at that moment.")
+    image = fields.Char(readonly=True, help="The image that the tenant ran on.")
+    odoo_version = fields.Char(readonly=True)
+    operation_ids = fields.One2many("saas.operation", "backup_id", string="Operations")
+    # Set while an attempt that found nothing new is being tidied away.
+    same_as_id = fields.Many2one("saas.backup", readonly=True, ondelete="set null")
+
+    _name_unique = models.Constraint(
+        "UNIQUE(tenant_id, name)", "A copy's number is unique."
+    )
+
+    @api.depends("tenant_id.name", "date")
+    def _compute_display_name(self):
+        for backup in self:
+            date = fields.Datetime.to_string(backup.date)
+            backup.display_name = f"{backup.tenant_id.name} · {date}"
+
+    @property
+    def uid(self):
+        """The uid under which it lies in its store: its tenant's."""
+        return self.tenant_id.uid
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_what_holds_nothing(self):
+        if self.filtered(lambda backup: not backup.same_as_id):
+            raise UserError(
+                self.env._("A copy is removed by its action Remove, never like this.")
+            )
+
+    # === ACTIONS === #
+
+    def action_hold(self):
+        """Keep the copies, whatever the policy says."""
+        self._check_staff()
+        self.sudo().held = True
+
+    def action_lift(self):
+        """Let the policy decide about the copies again."""
+        self._check_staff()
+        self.sudo().held = False
+
+    def action_remove(self):
+        """Have copies removed from their store before the policy would.
+
+        :raise UserError: one is on hold, or is the last good one of its tenant
+        """
+        self._check_staff()
+        for backup in self:
+            backup._check_removable()
+        self.sudo()._mark_for_removal()
+        return self.env["saas.operation"]._record("prune", self.tenant_id)
+
+    def _check_staff(self):
+        self.tenant_id.check_access("write")
+
+    def _check_removable(self):
+        if self.held:
+            raise UserError(
+                self.env._("%s is on hold; lift the hold first.", self.display_name)
+            )
+        if self.state == "done" and self.tenant_id._get_good_backups() == self:
+            raise UserError(
+                self.env._(
+                    "%s is the last good copy of its tenant; it is kept.",
+                    self.display_name,
+                )
+            )
+        if self.state not in ("done", "failed"):
+            raise UserError(
+                self.env._(
+                    "%(backup)s cannot be removed: %(state)s.",
+                    backup=self.display_name,
+                    state=BACKUP_STATES[self.state].lower(),
+                )
+            )
+
+    # === STATES === #
+
+    def _set_done(self, result):
+        """Take down what the task said of the finished copy."""
+        values = {name: result[name] for name in RESULTS if name in result}
+        self.write(
+            {**values, "date": parse_date(result["date"]), "state": "done"},
+        )
+
+    def _set_same_as(self, other):
+        """Nothing has changed since another copy, which stands for this day too."""
+        self.same_as_id = other
+        other.confirmed = fields.Datetime.now()
+
+    def _set_failed(self, message):
+        for backup in self.filtered(lambda b: b.state == "running"):
+            backup.write({"state": "failed", "message": message})
+            if backup.reason == "schedule":
+                backup.tenant_id.backup_on = fields.Datetime.now() + RETRY_PAUSE
+
+    def _mark_for_removal(self):
+        for backup in self:
+            if backup.state in ("done", "failed"):
+                backup.write({"state": "deleting", "kept_for": False})
+
+
+def parse_date(text):
+    """Return a moment in Odoo's way, UTC without saying so."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,164 @@
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.saas.const import TENANT_STATES, UNFINISHED
+from odoo.addons.saas.engine.errors import RefusedError
+from odoo.addons.saas.models import saas_tenant
+
+from ..const import BACKED_UP
+from ..engine.database import Database
+
+# Written by operations and actions only.
+saas_tenant.PROTECTED.add("source_backup_id")
+
+
+class SaasTenant(models.Model):
+    """What people, pages and programs may ask for about copies."""
+
+    _inherit = "saas.tenant"
+
+    backup_ids = fields.One2many("saas.backup", "tenant_id", string="Backups")
+    backup_count = fields.Integer(compute="_compute_backup_count")
+    source_backup_id = fields.Many2one(
+        "saas.backup",
+        string="Restored From",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+        help="The copy that this tenant was made from.",
+    )
+
+    def _compute_backup_count(self):
+        for tenant in self:
+            tenant.backup_count = len(
+                tenant.backup_ids.filtered(lambda b: b.state == "done")
+            )
+
+    # === ACTIONS === #
+
+    def action_backup(self):
+        """Make a copy of each tenant now; its work is not interrupted."""
+        self.check_access("write")
+        for tenant in self:
+            tenant._check_backed_up()
+        return self._back_up("staff")
+
+    def action_restore(self, backup_id, as_new_name=None):
+        """Bring a copy back: in place, or as a tenant of its own.
+
+        :param int backup_id: one of the tenant's copies
+        :param str as_new_name: the subdomain of the new tenant; without it this one
+            becomes what it was, after a copy of what it is
+        """
+        self.ensure_one()
+        self.check_access("write")
+        backup = self._find_restorable(backup_id)
+        if as_new_name:
+            return self._restore_as_new(backup, as_new_name)
+        return self._restore_in_place(backup)
+
+    def action_view_backups(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "saas_backup.saas_backup_action"
+        )
+        return {**action, "context": {"search_default_tenant_id": self.id}}
+
+    # === ASKING === #
+
+    def _check_backed_up(self):
+        if self.state not in BACKED_UP:
+            raise UserError(
+                self.env._(
+                    "%(name)s is %(state)s; there is nothing to back up.",
+                    name=self.name,
+                    state=TENANT_STATES[self.state].lower(),
+                )
+            )
+
+    def _back_up(self, reason):
+        """Record a backup of each tenant, or return the one that is under way."""
+        operations = self.env["saas.operation"]
+        for tenant in self:
+            operations |= tenant._find_running_backup() or operations._record(
+                "backup", tenant._create_backup(reason)
+            )
+        return operations.sudo(self.env.su)
+
+    def _create_backup(self, reason):
+        store = self._get_store()
+        values = {"tenant_id": self.id, "store_id": store.id, "reason": reason}
+        if reason != "schedule":
+            days = self._get_policy().demand_days
+            values["keep_until"] = fields.Datetime.now() + timedelta(days=days)
+        return self.env["saas.backup"].sudo().create(values)
+
+    def _find_running_backup(self):
+        backups = self.sudo().backup_ids.filtered(lambda b: b.state == "running")
+        return backups.operation_ids.filtered(lambda o: o.state in UNFINISHED)[:1]
+
+    def _get_store(self):
+        """Return where new copies go."""
+        if store := self._get_policy().store_id:
+            return store
+        try:
+            return self.env["saas.store"].sudo()._get_default(self.company_id)
+        except RefusedError as error:
+            raise UserError(error.message) from error
+
+    def _find_restorable(self, backup_id):
+        backup = self.sudo().backup_ids.filtered(lambda b: b.id == backup_id)
+        if not backup:
+            raise UserError(self.env._("%s has no such copy.", self.name))
+        if backup.state != "done":
+            raise UserError(
+                self.env._(
+                    "The copy %s is not a good one; choose another.",
+                    backup.display_name,
+                )
+            )
+        return backup
+
+    def _restore_as_new(self, backup, name):
+        images = self.env["saas.image"].sudo()
+        image = images.search([("reference", "=", backup.image)], limit=1)
+        tenant = self.create(
+            {
+                "name": name,
+                "partner_id": self.partner_id.id,
+                "company_id": self.company_id.id,
+                "plan_id": self.plan_id.id,
+                "image_id": (image or self.image_id).id,
+                "lang": self.lang,
+                "support_access": self.support_access,
+            }
+        )
+        tenant.sudo().source_backup_id = backup
+        return tenant._request("restore_new", {"wanted": "running"})
+
+    # === HELPERS === #
+
+    def _get_good_backups(self):
+        """Return the copies that can be restored, the newest first."""
+        return self.backup_ids.filtered(lambda backup: backup.state == "done")
+
+    def _check_has_data(self):
+        """Refuse to copy what is not there any more, or never was."""
+        if not self.provisioned_on or self.erased_on or self._is_under_way("erase"):
+            raise RefusedError(
+                self.env._("%s has no data to copy any more.", self.name),
+                reason="deleted",
+            )
+
+    def _prepare_database(self, uid):
+        """Return how a task reaches the database of that uid."""
+        server = self.database_server_id
+        return Database(
+            host=server.tenant_host,
+            port=server.tenant_port,
+            name=uid,
+            user=uid,
+            password=self._derive_secret("database"),
+        )

@@ -1,0 +1,117 @@
+import json
+from datetime import UTC, datetime
+
+from odoo.addons.saas.engine.driver import TaskPhase
+from odoo.addons.saas.engine.errors import RefusedError, RetryableError
+from odoo.addons.saas.engine.fake import FakeDriver
+from odoo.addons.saas.tests.common import IMAGE, SaasCommon
+
+from ..engine.job import RETRYABLE, make_answer, make_error
+
+
+class Toolbox(FakeDriver):
+    """A server whose toolbox keeps copies in memory, by what the contract says.
+
+    :param store: what lies in the store: (uid, id of the copy)
+    :param jobs: what the tasks were told, in order
+    :param faults: (reason, exit code) of the next tasks by command, used up in order;
+        None for one that ends without a word
+    :param unchanged: whether tenants are found as they were
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.store = {}
+        self.jobs = []
+        self.faults = {}
+        self.unchanged = False
+
+    def start_task(self, uid, task):
+        known = (uid, task.key) in self.tasks
+        super().start_task(uid, task)
+        if known or task.command[0] != "saas-backup":
+            return
+        job = json.loads(task.files["job.json"])
+        self.jobs.append(job)
+        found = self.tasks[uid, task.key]
+        if found.phase == TaskPhase.RUNNING:
+            return
+        if self.faults.get(job["command"]):
+            self._fail(found, self.faults[job["command"]].pop(0))
+            return
+        answer = getattr(self, f"_do_{job['command']}")(job)
+        found.log = make_answer({"command": job["command"], **answer})
+
+    def _fail(self, task, fault):
+        task.phase, task.exit_code = TaskPhase.FAILED, 137
+        if fault:
+            reason, task.exit_code = fault
+            kind = RetryableError if task.exit_code == RETRYABLE else RefusedError
+            task.log = make_error(kind(f"It is {reason}.", reason=reason))
+
+    def _do_check(self, _job):
+        return {"message": "Room for 12 GiB"}
+
+    def _do_backup(self, job):
+        uid = job["uid"]
+        now = datetime.now(UTC).isoformat()
+        if self.unchanged and not job["force"]:
+            return {"state": "unchanged", "backup": self.store[uid][-1], "date": now}
+        self.store.setdefault(uid, []).append(job["backup"])
+        return {
+            "state": "made",
+            "backup": job["backup"],
+            "date": now,
+            "size": 3_000_000_000,
+            "sent": 5_000_000,
+            "database_size": 2_000_000,
+            "files": 12,
+            "files_size": 2_900_000_000,
+            "files_sent": 3,
+            "missing": 0,
+            "rows": {"res_partner": 7, "res_users": 4},
+            "modules": 14,
+            "seconds": 0.4,
+        }
+
+    def _do_restore(self, job):
+        return {
+            "rows": {"res_partner": 7, "res_users": 4},
+            "files": 12,
+            "missing": 0,
+            "image": IMAGE,
+            "odoo_version": "19.0",
+            "date": datetime.now(UTC).isoformat(),
+            "seconds": 1.5,
+        }
+
+    def _do_delete(self, job):
+        copies = self.store.get(job["uid"], [])
+        self.store[job["uid"]] = [id for id in copies if id not in job["backups"]]
+        return {"deleted": len(job["backups"])}
+
+    def _do_collect(self, _job):
+        return {"marked": 1, "deleted": 0, "freed": 0}
+
+    def _do_erase(self, job):
+        return {"deleted": len(self.store.pop(job["uid"], []))}
+
+
+class BackupCommon(SaasCommon):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["saas.store"].search([]).active = False
+        cls.store = cls.env["saas.store"].create(
+            {"name": "Directory", "kind": "directory", "volume": "test-backups"}
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.driver = Toolbox(images={IMAGE, "saas-toolbox"})
+
+    def create_backup(self, tenant):
+        operation = tenant.action_backup()
+        self.run_operations()
+        self.assertEqual(operation.state, "done", operation.message)
+        return operation.backup_id

@@ -1,0 +1,201 @@
+from psycopg2.errors import UniqueViolation
+
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import BackupCommon
+
+QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
+
+
+@tagged("post_install", "-at_install")
+class TestBackup(BackupCommon):
+    def setUp(self):
+        super().setUp()
+        self.tenant = self.create_running_tenant()
+
+    # === MAKING === #
+
+    def test_a_backup_ends_with_a_good_copy_and_no_task_left(self):
+        backup = self.create_backup(self.tenant)
+        self.assertEqual(backup.state, "done")
+        self.assertEqual(backup.size, 3_000_000_000)
+        self.assertEqual(backup.rows["res_users"], 4)
+        self.assertIn(backup.name, self.driver.store[self.tenant.uid])
+        self.assertFalse(self.driver.tasks)
+
+    def test_a_stopped_tenant_is_backed_up_and_stays_stopped(self):
+        self.tenant.action_stop()
+        self.run_operations()
+        self.create_backup(self.tenant)
+        self.assertEqual(self.tenant.state, "stopped")
+
+    def test_asking_twice_gives_the_backup_that_is_under_way(self):
+        operation = self.tenant.action_backup()
+        self.assertEqual(self.tenant.action_backup(), operation)
+
+    def test_an_unchanged_tenant_costs_no_second_copy(self):
+        backup = self.create_backup(self.tenant)
+        self.driver.unchanged = True
+        self.assertEqual(self.create_backup(self.tenant), backup)
+        self.assertTrue(backup.confirmed)
+        self.assertEqual(self.tenant.backup_ids, backup)
+
+    def test_the_task_is_told_where_the_copies_lie_and_no_secret_is_shown(self):
+        self.tenant.action_backup()
+        self.run_once(self.tenant.operation_ids[0])
+        [job] = self.driver.jobs
+        self.assertEqual(job["store"], {"kind": "directory", "path": "/mnt/store"})
+        self.assertEqual(job["database"]["name"], self.tenant.uid)
+        self.assertTrue(job["force"])
+
+    def test_a_draft_has_nothing_to_back_up(self):
+        tenant = self.create_tenant("beta")
+        with self.assertRaisesRegex(UserError, "nothing to back up"):
+            tenant.action_backup()
+
+    def test_without_a_store_the_answer_says_what_to_do(self):
+        self.store.active = False
+        with self.assertRaisesRegex(UserError, "Add one"):
+            self.tenant.action_backup()
+
+    # === FAULTS === #
+
+    def test_a_killed_task_is_started_again_with_the_same_number(self):
+        self.driver.faults["backup"] = [None]
+        backup = self.create_backup(self.tenant)
+        first, second = self.driver.jobs
+        self.assertEqual(first["backup"], second["backup"])
+        self.assertEqual(backup.state, "done")
+
+    @QUIET
+    def test_a_store_that_refuses_fails_the_backup_with_its_reason(self):
+        self.driver.faults["backup"] = [("denied", 1)]
+        operation = self.tenant.action_backup()
+        self.run_operations()
+        backup = self.tenant.backup_ids
+        self.assertEqual((operation.state, operation.reason), ("refused", "denied"))
+        self.assertEqual((backup.state, backup.message), ("failed", "It is denied."))
+        self.assertFalse(self.driver.tasks)
+        self.assertEqual(self.tenant.state, "running")
+        self.assertFalse(self.tenant.troubled)
+
+    @QUIET
+    def test_a_store_that_stays_away_is_given_up_after_some_tries(self):
+        self.driver.faults["backup"] = [("unreachable", 75)] * 20
+        operation = self.tenant.action_backup()
+        self.run_operations()
+        self.assertEqual((operation.state, operation.reason), ("failed", "unreachable"))
+        self.assertEqual(self.tenant.backup_ids.state, "failed")
+
+    @QUIET
+    def test_a_tenant_erased_meanwhile_is_not_copied(self):
+        operation = self.tenant.action_backup()
+        self.tenant.with_user(self.manager).action_delete(erase_now=True)
+        self.run_operations()
+        self.assertEqual((operation.state, operation.reason), ("refused", "deleted"))
+
+    # === RESTORING AS NEW === #
+
+    def test_a_copy_becomes_a_tenant_of_its_own(self):
+        backup = self.create_backup(self.tenant)
+        operation = self.tenant.action_restore(backup.id, "beta")
+        self.run_operations()
+        tenant = operation.tenant_id
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertEqual((tenant.name, tenant.state), ("beta", "running"))
+        self.assertEqual(tenant.partner_id, self.tenant.partner_id)
+        self.assertIn(tenant.uid, self.databases.databases)
+        self.assertFalse(self.driver.tasks)
+        self.assertEqual(self.tenant.state, "running")
+        written = self.databases.databases[tenant.uid].statements
+        self.assertIn("http://beta.odoo.localhost:8080", str(written))
+
+    def test_a_restore_reads_the_copies_of_the_first_with_its_key(self):
+        backup = self.create_backup(self.tenant)
+        self.tenant.action_restore(backup.id, "beta")
+        self.run_operations()
+        made, restored = self.driver.jobs
+        self.assertEqual(made["uid"], restored["uid"])
+        self.assertEqual(made["key"], restored["key"])
+        self.assertNotEqual(made["database"]["name"], restored["database"]["name"])
+
+    @QUIET
+    def test_a_damaged_copy_leaves_no_half_restored_tenant(self):
+        backup = self.create_backup(self.tenant)
+        self.driver.faults["restore"] = [("damaged", 1)]
+        operation = self.tenant.action_restore(backup.id, "beta")
+        self.run_operations()
+        tenant = operation.tenant_id
+        self.assertEqual((operation.state, operation.reason), ("refused", "damaged"))
+        self.assertEqual(tenant.state, "failed")
+        self.assertNotIn(tenant.uid, self.databases.databases)
+        self.assertNotIn(tenant.uid, self.driver.state)
+
+    def test_a_restore_cut_short_begins_again_in_what_is_empty(self):
+        backup = self.create_backup(self.tenant)
+        self.driver.faults["restore"] = [None]
+        operation = self.tenant.action_restore(backup.id, "beta")
+        self.run_operations()
+        self.assertEqual(operation.state, "done")
+        self.assertEqual(self.databases.count("create_database"), 3)
+
+    def test_a_name_that_is_taken_is_refused_before_anything_happens(self):
+        backup = self.create_backup(self.tenant)
+        with mute_logger("odoo.sql_db"), self.assertRaises(UniqueViolation):
+            self.tenant.action_restore(backup.id, "alfa")
+
+    def test_the_copies_of_others_cannot_be_restored(self):
+        backup = self.create_backup(self.tenant)
+        other = self.create_running_tenant("other")
+        with self.assertRaisesRegex(UserError, "other has no such copy"):
+            other.action_restore(backup.id, "beta")
+
+    # === REMOVING === #
+
+    def test_erasing_a_tenant_erases_its_copies_and_its_key(self):
+        backup = self.create_backup(self.tenant)
+        self.tenant.with_user(self.manager).action_delete(erase_now=True)
+        self.run_operations()
+        self.assertEqual(self.tenant.state, "deleted")
+        self.assertNotIn(self.tenant.uid, self.driver.store)
+        self.assertEqual(backup.state, "deleted")
+        self.assertFalse(self.tenant.data_key_sealed)
+        self.assertNotIn(self.tenant.uid, self.driver.state)
+
+    def test_the_last_good_copy_cannot_be_removed(self):
+        backup = self.create_backup(self.tenant)
+        with self.assertRaisesRegex(UserError, "last good copy"):
+            backup.action_remove()
+
+    def test_a_copy_on_hold_cannot_be_removed_until_the_hold_is_lifted(self):
+        backup = self.create_backup(self.tenant)
+        self.create_backup(self.tenant)
+        backup.action_hold()
+        with self.assertRaisesRegex(UserError, "on hold"):
+            backup.action_remove()
+        backup.action_lift()
+        backup.action_remove()
+        self.run_operations()
+        self.assertEqual(backup.state, "deleted")
+        self.assertNotIn(backup.name, self.driver.store[self.tenant.uid])
+
+    def test_copies_are_never_deleted_as_records(self):
+        backup = self.create_backup(self.tenant)
+        with self.assertRaisesRegex(UserError, "action Remove"):
+            backup.unlink()
+
+    # === STORES === #
+
+    def test_testing_a_store_writes_beside_the_tenants_and_leaves_nothing(self):
+        self.store._check()
+        self.assertEqual(self.store.check_state, "ok", self.store.check_message)
+        self.assertEqual(self.store.check_message, "Room for 12 GiB")
+        self.assertFalse(self.driver.tasks)
+
+    def test_testing_a_store_names_what_is_wrong(self):
+        self.driver.faults["check"] = [("wrong_region", 1)]
+        self.store._check()
+        self.assertEqual(self.store.check_state, "failed")
+        self.assertEqual(self.store.check_message, "It is wrong_region.")
