@@ -11,6 +11,35 @@ BACKUP_KINDS = {
         "Back up", ("backup_start", "backup_wait", "backup_tidy"), exclusive=False
     ),
     "prune": Kind("Remove old copies", ("prune", "collect"), exclusive=False),
+    "drill": Kind(
+        "Drill",
+        ("drill_start", "drill_load", "drill_boot", "drill_remove"),
+        exclusive=False,
+    ),
+    "discard_drill": Kind(
+        "Remove the throwaway", ("drill_remove",), exclusive=False, persistent=True
+    ),
+    "restore": Kind(
+        "Restore",
+        (
+            "restore_safety",
+            "restore_safety_wait",
+            "restore_try",
+            "restore_try_wait",
+            "restore_files",
+            "unroute",
+            "stop",
+            "restore_switch",
+            "route",
+            "container",
+            "ready",
+            "restore_clear",
+        ),
+    ),
+    "undo_restore": Kind(
+        "Go back to before the restore",
+        ("stop", "restore_back", "route", "container", "ready", "restore_clear"),
+    ),
     "restore_new": Kind(
         "Restore as new",
         (
@@ -33,10 +62,14 @@ KINDS["erase"] = dataclasses.replace(
     steps=(*KINDS["erase"].steps[:-1], "erase_copies", KINDS["erase"].steps[-1]),
 )
 
+TRANSITIONS["restore"] = (("running", "sleeping", "stopped"), "running")
 TRANSITIONS["restore_new"] = (("draft", "failed"), "running")
 
 # In which states a tenant has data that can be copied.
 BACKED_UP = ("running", "sleeping", "stopped", "suspended", "deleting")
+
+# Kinds that can be taken back for a while, and are worth a last copy all the same.
+BACKED_UP_BEFORE = ("delete",)
 
 # === COPIES === #
 
@@ -56,9 +89,10 @@ REASONS = {
     "delete": "Before deletion",
 }
 
-DRILL_STATES = {
-    "none": "Not yet",
+DRILL_RESULTS = {
     "running": "Running",
     "passed": "Passed",
     "failed": "Failed",
+    "undecided": "Could not be tried",
 }
+DRILL_STATES = {"none": "Not tried yet", **DRILL_RESULTS}

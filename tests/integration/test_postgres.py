@@ -85,6 +85,45 @@ def _assert_complete(bench, uid=UID):
         assert cursor.fetchall() == [("élan",)]
 
 
+def _read_name(bench, uid):
+    with bench.server.connect(uid, PASSWORD) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT name FROM thing_0 ORDER BY id DESC LIMIT 1")
+        return cursor.fetchone()[0]
+
+
+def test_an_exchange_moves_the_data_and_all_of_it_belongs_to_its_role(bench, template):
+    for uid in (UID, OTHER):
+        bench.make_tenant(uid)
+        with bench.server.connect(uid, PASSWORD) as connection:
+            connection.cursor().execute(
+                "INSERT INTO thing_0 (name) VALUES (%s)", (uid,)
+            )
+    for exchanged, expected in (
+        (True, (OTHER, UID)),
+        (True, (OTHER, UID)),
+        (False, (UID, OTHER)),
+        (False, (UID, OTHER)),
+    ):
+        bench.server.exchange(UID, OTHER, exchanged=exchanged)
+        assert (_read_name(bench, UID), _read_name(bench, OTHER)) == expected
+        _assert_complete(bench, UID)
+        _assert_complete(bench, OTHER)
+
+
+def test_an_exchange_ends_the_sessions_of_both(bench, template):
+    for uid in (UID, OTHER):
+        bench.make_tenant(uid)
+    with (
+        pytest.raises(RetryableError) as failure,
+        bench.server.connect(UID, PASSWORD) as connection,
+    ):
+        bench.server.exchange(UID, OTHER, exchanged=True)
+        connection.cursor().execute("SELECT 1")
+    assert failure.value.reason == "unreachable"
+    _assert_complete(bench, UID)
+
+
 # --- copies
 
 

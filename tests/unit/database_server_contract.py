@@ -156,6 +156,25 @@ class DatabaseServerContract:
         assert failure.value.reason == "in_use"
         assert UID in bench.roles()
 
+    def test_databases_that_were_exchanged_belong_to_the_roles_of_their_names(
+        self, bench
+    ):
+        bench.build_template()
+        bench.make_tenant()
+        bench.make_tenant(OTHER)
+        for exchanged in (True, True, False, False):
+            bench.server.exchange(UID, OTHER, exchanged=exchanged)
+            assert (bench.owner(UID), bench.owner(OTHER)) == (UID, OTHER)
+        assert set(bench.server.list_databases()) == {UID, OTHER, TEMPLATE}
+
+    def test_a_database_is_not_exchanged_for_one_that_is_missing(self, bench):
+        bench.build_template()
+        bench.make_tenant()
+        bench.server.ensure_role(OTHER, PASSWORD, 8)
+        with refused("database_missing"):
+            bench.server.exchange(UID, OTHER, exchanged=True)
+        assert bench.owner(UID) == UID
+
     @pytest.mark.parametrize("verb", ["ensure_role", "clone", "drop_role"])
     def test_a_foreign_role_is_neither_adopted_nor_dropped(self, bench, verb):
         bench.build_template()

@@ -524,12 +524,17 @@ class FakeRole:
 
 @dataclasses.dataclass(slots=True)
 class FakeDatabase:
-    """One database; ``objects_of`` is the role that owns what is in it."""
+    """One database.
+
+    :param objects_of: the role that owns what is in it
+    :param holds: uid of the database whose content it was given in exchange
+    """
 
     owner: str
     objects_of: str
     sealed: bool = False
     template: str = ""
+    holds: str = ""
     statements: list[tuple[str, Any]] = dataclasses.field(default_factory=list)
 
 
@@ -665,6 +670,22 @@ class FakeDatabaseServer(Recorder, DatabaseServer):
             self.databases[uid] = FakeDatabase(
                 owner=uid, objects_of=uid, template=template_uid
             )
+
+    @_verb
+    def exchange(self, uid: str, other: str, *, exchanged: bool) -> None:
+        for name in (uid, other):
+            self._require_role(name)
+            if self._database(name) is None:
+                raise RefusedError(
+                    f"Database {name} does not exist.", reason="database_missing"
+                )
+        one, two = self.databases[uid], self.databases[other]
+        if (one.holds == other) != exchanged:
+            self.databases[uid], self.databases[other] = two, one
+            two.holds, one.holds = other if exchanged else "", ""
+            for name in (uid, other):
+                database = self.databases[name]
+                database.owner = database.objects_of = name
 
     @_verb
     def drop_database(self, uid: str) -> None:

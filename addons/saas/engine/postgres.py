@@ -146,6 +146,16 @@ class DatabaseServer(ABC):
         """
 
     @abstractmethod
+    def exchange(self, uid: str, other: str, *, exchanged: bool) -> None:
+        """Have two databases hold what the other one held, or what they held first.
+
+        Their names and roles stay: all in each belongs to the role of its name
+        afterwards. Sessions of both are ended. Asked for twice, it is done once.
+
+        :raise RefusedError: ``role_missing`` or ``database_missing``
+        """
+
+    @abstractmethod
     def drop_database(self, uid: str) -> None:
         """Remove the database and its sessions; absent is success."""
 
@@ -383,6 +393,58 @@ class PostgresServer(DatabaseServer):
             self._membership(cursor, uid, set_role=False)
             self._check_template(self._look(cursor, template_uid))
             self._assert_private(cursor, uid, owner=uid)
+
+    # --- exchanging
+
+    def exchange(self, uid: str, other: str, *, exchanged: bool) -> None:
+        with self._administer(uid) as cursor, self._administer(other):
+            for name in (uid, other):
+                seen = self._look(cursor, name)
+                self._check_role(seen)
+                if not seen.database:
+                    raise self._database_missing(name)
+            mark = f"{self.config.marker} holds {other}"
+            cursor.execute(
+                "SELECT coalesce(shobj_description(oid, 'pg_database'), '')"
+                " FROM pg_database WHERE datname = %s",
+                (uid,),
+            )
+            if (_fetch(cursor) == (mark,)) != exchanged:
+                self._exchange_names(cursor, uid, other, mark if exchanged else "")
+            self._hand_over_both(cursor, uid, other)
+
+    def _exchange_names(self, cursor: Cursor, uid: str, other: str, mark: str) -> None:
+        one, two, free = (
+            sql.Identifier(name) for name in (uid, other, f"{uid}_{other}")
+        )
+        for name in (uid, other):
+            self._membership(cursor, name, set_role=True)
+            self._end_sessions(cursor, name)
+        # All or nothing, and the mark with it: whoever looks sees what was done.
+        with cursor.connection:
+            for database in (one, two):
+                # Under another's name a database would pass for somebody else's.
+                _run(cursor, "ALTER DATABASE {} OWNER TO CURRENT_USER", database)
+            _run(cursor, "ALTER DATABASE {} RENAME TO {}", one, free)
+            _run(cursor, "ALTER DATABASE {} RENAME TO {}", two, one)
+            _run(cursor, "ALTER DATABASE {} RENAME TO {}", free, two)
+            _run(cursor, "COMMENT ON DATABASE {} IS {}", one, sql.Literal(mark))
+            _run(cursor, "COMMENT ON DATABASE {} IS NULL", two)
+
+    def _hand_over_both(self, cursor: Cursor, uid: str, other: str) -> None:
+        """Give all in each of the two to the role of its name."""
+        for name, before in ((uid, other), (other, uid)):
+            self._membership(cursor, name, set_role=True)
+            self._membership(cursor, before, set_role=True)
+            # REASSIGN takes a role's databases too: only the one at hand may be had.
+            own = "ALTER DATABASE {} OWNER TO CURRENT_USER"
+            _run(cursor, own, sql.Identifier(before))
+            _run(cursor, "ALTER DATABASE {0} OWNER TO {0}", sql.Identifier(name))
+            self._hand_over(before, name)
+        _run(cursor, "ALTER DATABASE {0} OWNER TO {0}", sql.Identifier(uid))
+        for name in (uid, other):
+            self._membership(cursor, name, set_role=False)
+            self._assert_private(cursor, name, owner=name)
 
     # --- removing
 
@@ -657,6 +719,12 @@ class PostgresServer(DatabaseServer):
         return RefusedError(
             f"Template {uid} does not exist on {self.config.address}. Build it first.",
             reason="template_missing",
+        )
+
+    def _database_missing(self, uid: str) -> RefusedError:
+        return RefusedError(
+            f"Database {uid} does not exist on {self.config.address}.",
+            reason="database_missing",
         )
 
     def _foreign(self, kind: str, uid: str) -> RefusedError:

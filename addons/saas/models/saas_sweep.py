@@ -136,12 +136,16 @@ class SaasServer(models.Model):
         if self.check_state != "ok":
             self._write_check("ok", False)
 
+    @api.model
+    def _find_known_uids(self):
+        """Return the uids of all that may be on a server."""
+        tenants = self.env["saas.tenant"].search([("erased_on", "=", False)])
+        templates = self.env["saas.template"].search([])
+        return {*tenants.mapped("uid"), *templates.mapped("uid")}
+
     def _report_orphans(self, **found):
         """Write down what is ours but belongs to nobody; it is never removed here."""
-        known = set(
-            self.env["saas.tenant"].search([("erased_on", "=", False)]).mapped("uid")
-        )
-        known |= set(self.env["saas.template"].search([]).mapped("uid"))
+        known = self._find_known_uids()
         orphans = defaultdict(list)
         for sort, uids in found.items():
             for uid in sorted(set(uids) - known):

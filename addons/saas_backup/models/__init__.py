@@ -7,3 +7,5 @@ from . import saas_backup_steps
 from . import saas_tenant
 from . import saas_tenant_restore
 from . import saas_backup_sweep
+from . import saas_drill
+from . import saas_drill_sweep

@@ -3,7 +3,9 @@ from datetime import UTC, datetime, timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..const import BACKUP_STATES, REASONS
+from odoo.addons.saas.const import UNFINISHED
+
+from ..const import BACKUP_STATES, DRILL_STATES, REASONS
 from ..engine.repository import new_backup_id
 
 RETRY_PAUSE = timedelta(hours=1)  # after a scheduled backup that failed
@@ -104,6 +106,16 @@ class SaasBackup(models.Model):
     rows = fields.Json(readonly=True, help="Rows of each table at that moment.")
     image = fields.Char(readonly=True, help="The image that the tenant ran on.")
     odoo_version = fields.Char(readonly=True)
+    drill_ids = fields.One2many("saas.drill", "backup_id", string="Drills")
+    drill_state = fields.Selection(
+        selection=list(DRILL_STATES.items()),
+        string="Drill",
+        default="none",
+        required=True,
+        readonly=True,
+        copy=False,
+        help="Whether it was proven by restoring it.",
+    )
     operation_ids = fields.One2many("saas.operation", "backup_id", string="Operations")
     # Set while an attempt that found nothing new is being tidied away.
     same_as_id = fields.Many2one("saas.backup", readonly=True, ondelete="set null")
@@ -153,10 +165,39 @@ class SaasBackup(models.Model):
         self.sudo()._mark_for_removal()
         return self.env["saas.operation"]._record("prune", self.tenant_id)
 
+    def action_drill(self):
+        """Restore each copy to a throwaway, log in to it, and remove it again."""
+        self._check_staff()
+        if self.filtered(lambda backup: backup.state != "done"):
+            raise UserError(self.env._("Only a good copy can be tried."))
+        return self._try_out()
+
+    def _try_out(self):
+        """Record a drill of each copy, or return the one that is under way."""
+        operations = self.env["saas.operation"]
+        for backup in self:
+            running = backup.sudo().operation_ids.filtered(
+                lambda o: o.kind == "drill" and o.state in UNFINISHED
+            )
+            if not running:
+                drill = self.env["saas.drill"].sudo().create({"backup_id": backup.id})
+                backup.sudo().drill_state = "running"
+                running = operations._record("drill", drill)
+            operations |= running[:1]
+        return operations.sudo(self.env.su)
+
     def _check_staff(self):
         self.tenant_id.check_access("write")
 
+    def _find_users(self):
+        """Return what is under way and needs this copy."""
+        return self.sudo().operation_ids.filtered(lambda o: o.state in UNFINISHED)
+
     def _check_removable(self):
+        if self._find_users():
+            raise UserError(
+                self.env._("%s is being used now; try later.", self.display_name)
+            )
         if self.held:
             raise UserError(
                 self.env._("%s is on hold; lift the hold first.", self.display_name)
@@ -182,9 +223,9 @@ class SaasBackup(models.Model):
     def _set_done(self, result):
         """Take down what the task said of the finished copy."""
         values = {name: result[name] for name in RESULTS if name in result}
-        self.write(
-            {**values, "date": parse_date(result["date"]), "state": "done"},
-        )
+        self.write({**values, "date": parse_date(result["date"]), "state": "done"})
+        tenant = self.tenant_id
+        tenant.drill_on = tenant.drill_on or fields.Datetime.now()
 
     def _set_same_as(self, other):
         """Nothing has changed since another copy, which stands for this day too."""

@@ -190,8 +190,8 @@ class SaasBackup(models.Model):
             id=self.name,
             taken=aware(self.date),
             confirmed=aware(self.confirmed) or None,
-            good=self.state == "done",
-            held=self.held,
+            good=self.state == "done" and self.drill_state != "failed",
+            held=self.held or bool(self._find_users()),
             keep_until=aware(self.keep_until) or None,
             running=self.state == "running",
         )

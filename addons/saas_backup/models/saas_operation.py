@@ -5,6 +5,8 @@ from odoo.addons.saas.models.saas_operation import SUBJECTS
 from ..const import BACKUP_KINDS
 
 SUBJECTS["saas.backup"] = "backup_id"
+SUBJECTS["saas.drill"] = "drill_id"
+DRILLS = ("drill", "discard_drill")
 
 
 class SaasOperation(models.Model):
@@ -18,15 +20,23 @@ class SaasOperation(models.Model):
         "saas.backup", string="Backup", ondelete="set null", readonly=True, index=True
     )
 
+    drill_id = fields.Many2one(
+        "saas.drill", string="Drill", ondelete="set null", readonly=True, index=True
+    )
+
     @api.model_create_multi
     def create(self, vals_list):
         for vals in vals_list:
+            if drill := self.env["saas.drill"].browse(vals.get("drill_id")):
+                vals["backup_id"] = drill.backup_id.id
             if backup := self.env["saas.backup"].browse(vals.get("backup_id")):
                 vals.setdefault("tenant_id", backup.tenant_id.id)
         return super().create(vals_list)
 
     def _get_subject(self):
-        return self.backup_id if self.kind == "backup" else super()._get_subject()
+        if self.kind == "backup":
+            return self.backup_id
+        return self.drill_id if self.kind in DRILLS else super()._get_subject()
 
     def _clean_up(self):
         super()._clean_up()
@@ -34,5 +44,22 @@ class SaasOperation(models.Model):
             return
         if self.kind == "backup":
             self.backup_id._set_failed(self.message)
+        if self.kind == "drill":
+            self.drill_id._set_failed(self)
+            self._create_for(self.drill_id, "discard_drill")
+        if self.kind == "restore":
+            self._clean_up_restore()
         if self.kind == "restore_new" and not self.tenant_id.provisioned_on:
             self._undo()
+
+    def _clean_up_restore(self):
+        """Leave the tenant as it was; what was begun beside it goes."""
+        tenant, drill = self.tenant_id, self.tenant_id.restore_drill_id
+        tenant.restore_safety_id._set_failed(self.message)
+        if drill.switching:
+            self._create_for(tenant, "undo_restore").message = self.message
+            # What people should see is why it failed, not that it was taken back.
+            tenant.last_operation_id = self
+        elif drill:
+            drill._set_failed(self)
+            self._create_for(drill, "discard_drill")

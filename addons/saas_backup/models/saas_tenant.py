@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 from odoo import fields, models
@@ -7,11 +8,15 @@ from odoo.addons.saas.const import TENANT_STATES, UNFINISHED
 from odoo.addons.saas.engine.errors import RefusedError
 from odoo.addons.saas.models import saas_tenant
 
-from ..const import BACKED_UP
+from ..const import BACKED_UP, BACKED_UP_BEFORE
 from ..engine.database import Database
 
+_logger = logging.getLogger(__name__)
+
 # Written by operations and actions only.
-saas_tenant.PROTECTED.add("source_backup_id")
+saas_tenant.PROTECTED.update(
+    {"source_backup_id", "restore_backup_id", "restore_drill_id"}
+)
 
 
 class SaasTenant(models.Model):
@@ -35,6 +40,16 @@ class SaasTenant(models.Model):
             tenant.backup_count = len(
                 tenant.backup_ids.filtered(lambda b: b.state == "done")
             )
+
+    restore_backup_id = fields.Many2one(
+        "saas.backup", readonly=True, copy=False, ondelete="restrict"
+    )
+    restore_safety_id = fields.Many2one(
+        "saas.backup", readonly=True, copy=False, ondelete="set null"
+    )
+    restore_drill_id = fields.Many2one(
+        "saas.drill", readonly=True, copy=False, ondelete="restrict"
+    )
 
     # === ACTIONS === #
 
@@ -136,13 +151,49 @@ class SaasTenant(models.Model):
             }
         )
         tenant.sudo().source_backup_id = backup
-        return tenant._request("restore_new", {"wanted": "running"})
+        operation = tenant._request("restore_new", {"wanted": "running"})
+        operation.sudo().backup_id = backup
+        return operation
+
+    def _restore_in_place(self, backup):
+        self._check_request("restore")
+        if self._is_under_way("restore") and self.restore_backup_id != backup:
+            raise UserError(
+                self.env._("Another copy of %s is being restored now.", self.name)
+            )
+        operation = self._submit(
+            "restore",
+            {
+                "wanted": "running",
+                "restore_backup_id": backup.id,
+                "restore_safety_id": False,
+                "restore_drill_id": False,
+            },
+        )
+        operation.sudo().backup_id = backup
+        return operation
+
+    def _submit(self, kind, vals=None):
+        operations = super()._submit(kind, vals)
+        if kind in BACKED_UP_BEFORE:
+            self._back_up_before(kind)
+        return operations
+
+    def _back_up_before(self, reason):
+        """Make a last copy; where that is not possible, what was asked goes on."""
+        for tenant in self.filtered("provisioned_on"):
+            try:
+                tenant._back_up(reason)
+            except UserError as error:
+                _logger.warning("no copy of %s: %s", tenant.uid, error)
 
     # === HELPERS === #
 
     def _get_good_backups(self):
         """Return the copies that can be restored, the newest first."""
-        return self.backup_ids.filtered(lambda backup: backup.state == "done")
+        return self.backup_ids.filtered(
+            lambda backup: backup.state == "done" and backup.drill_state != "failed"
+        )
 
     def _check_has_data(self):
         """Refuse to copy what is not there any more, or never was."""

@@ -1,11 +1,15 @@
 from odoo import models
+from odoo.tools import file_open
 
 from odoo.addons.saas.engine import odoo_database
-from odoo.addons.saas.engine.driver import TaskPhase
-from odoo.addons.saas.engine.errors import RefusedError
+from odoo.addons.saas.engine.driver import CONFIG_DIRECTORY, Limits, TaskPhase, TaskSpec
+from odoo.addons.saas.engine.errors import RefusedError, RetryableError
+
+from .saas_store import MEGABYTE
 
 RESTORE_KEY = "restore"
 ERASE_KEY = "erase"
+MERGE_KEY = "merge"
 
 
 class SaasTenant(models.Model):
@@ -44,8 +48,84 @@ class SaasTenant(models.Model):
 
     def _wait_for_files(self, driver):
         # Those of a restored tenant came with its database.
-        if not self.source_backup_id:
-            super()._wait_for_files(driver)
+        return None if self.source_backup_id else super()._wait_for_files(driver)
+
+    # === IN PLACE === #
+
+    def _step_restore_safety(self):
+        """Record a copy of what the tenant is now; the next step makes it.
+
+        So that its number is kept when the worker is killed.
+        """
+        if not self.restore_safety_id:
+            self.restore_safety_id = self._create_backup("restore")
+
+    def _step_restore_safety_wait(self):
+        if self.restore_safety_id.state == "running":
+            self.restore_safety_id._step_backup_wait()
+        self.restore_safety_id._step_backup_tidy()
+
+    def _step_restore_try(self):
+        """Record the throwaway; the next step makes it, as with the copy."""
+        if not self.restore_drill_id:
+            drill = {"backup_id": self.restore_backup_id.id}
+            self.restore_drill_id = self.env["saas.drill"].create(drill)
+
+    def _step_restore_try_wait(self):
+        """Restore beside the tenant, which works on."""
+        self.restore_drill_id._step_drill_load()
+        self.restore_drill_id._step_drill_boot()
+
+    def _step_restore_files(self):
+        """Add the restored files to the tenant's; from here on places may change."""
+        driver = self._driver()
+        drill = self.restore_drill_id
+        if driver.observe_task(self.uid, MERGE_KEY).phase == TaskPhase.ABSENT:
+            driver.start_task(self.uid, self._prepare_merge(drill.uid))
+        task = driver.observe_task(self.uid, MERGE_KEY)
+        if task.phase == TaskPhase.RUNNING:
+            raise RetryableError(
+                self.env._("The restored files are being added."),
+                reason="not_ready",
+                seconds=1,
+                waiting=True,
+            )
+        driver.delete_task(self.uid, MERGE_KEY)
+        if task.phase == TaskPhase.FAILED:
+            raise RetryableError(
+                self.env._("The restored files could not be added."),
+                reason="merge_failed",
+            )
+        drill.switching = True
+
+    def _prepare_merge(self, source):
+        with file_open("saas_backup/programs/merge.py", "rb") as program:
+            files = {"merge.py": program.read()}
+        return TaskSpec(
+            key=MERGE_KEY,
+            image=self.image_id.reference,
+            command=("python3", f"{CONFIG_DIRECTORY}/merge.py", source, self.uid),
+            limits=Limits(memory=512 * MEGABYTE, cpus=1.0),
+            files=files,
+            source=source,
+        )
+
+    def _step_restore_switch(self):
+        self._exchange(restored=True)
+
+    def _step_restore_back(self):
+        self._exchange(restored=False)
+
+    def _exchange(self, *, restored):
+        """Have the tenant's database hold what was restored, or what it was before."""
+        self._database_server().exchange(
+            self.uid, self.restore_drill_id.uid, exchanged=restored
+        )
+
+    def _step_restore_clear(self):
+        """Remove what is not the tenant any more; the copy of it stays."""
+        self.restore_drill_id.switching = False
+        self.restore_drill_id._step_drill_remove()
 
     # === ERASING === #
 

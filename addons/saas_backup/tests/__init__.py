@@ -1,1 +1,3 @@
 from . import test_saas_backup
+from . import test_saas_drill
+from . import test_saas_restore

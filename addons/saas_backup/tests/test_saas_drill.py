@@ -1,0 +1,126 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .common import BackupCommon
+
+QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
+
+
+@tagged("post_install", "-at_install")
+class TestDrill(BackupCommon):
+    def setUp(self):
+        super().setUp()
+        self.tenant = self.create_running_tenant()
+        self.backup = self.create_backup(self.tenant)
+
+    def drill(self, backup=None):
+        operation = (backup or self.backup).action_drill()
+        self.run_operations()
+        return operation
+
+    def assertThrowawayGone(self, drill):
+        self.assertTrue(drill.removed)
+        self.assertNotIn(drill.uid, self.databases.databases)
+        self.assertNotIn(drill.uid, self.databases.roles)
+        self.assertNotIn(drill.uid, self.driver.state)
+        self.assertFalse(self.driver.tasks)
+
+    def test_a_drill_proves_a_copy_and_leaves_nothing(self):
+        operation = self.drill()
+        drill = self.backup.drill_ids
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertEqual((drill.state, self.backup.drill_state), ("passed", "passed"))
+        self.assertEqual((drill.tables, drill.row_count, drill.files), (2, 11, 12))
+        self.assertRegex(drill.name, r"^DR\d{6}$")
+        self.assertThrowawayGone(drill)
+        self.assertEqual(self.tenant.state, "running")
+
+    def test_a_drill_logs_in_with_a_key_of_its_own(self):
+        operation = self.backup.action_drill()
+        for _try in range(3):
+            self.run_once(operation)
+        boot = [job for job in self.driver.jobs if job["command"] == "boot"]
+        self.assertEqual(len(boot), 1)
+        self.assertEqual(boot[0]["uid"], self.backup.drill_ids.uid)
+
+    @QUIET
+    def test_a_damaged_copy_fails_its_drill_and_managers_are_told_what_to_use(self):
+        newer = self.create_backup(self.tenant)
+        self.driver.faults["restore"] = [("damaged", 1)]
+        self.drill(newer)
+        self.assertEqual((newer.drill_state, newer.state), ("failed", "done"))
+        self.assertThrowawayGone(newer.drill_ids)
+        self.assertEqual(self.tenant._get_good_backups(), self.backup)
+        activity = self.tenant.activity_ids.filtered(
+            lambda a: a.user_id == self.manager
+        )
+        self.assertEqual(activity.summary, "A copy could not be restored")
+        self.assertIn("newest good one before it", activity.note)
+
+    @QUIET
+    def test_an_odoo_that_does_not_start_fails_its_drill(self):
+        self.driver.faults["boot"] = [("boot", 1)]
+        operation = self.drill()
+        self.assertEqual((operation.state, operation.reason), ("refused", "boot"))
+        self.assertEqual(self.backup.drill_state, "failed")
+        self.assertThrowawayGone(self.backup.drill_ids)
+
+    @QUIET
+    def test_a_store_that_stays_away_says_nothing_against_the_copy(self):
+        self.driver.faults["restore"] = [("unreachable", 75)] * 20
+        self.drill()
+        self.assertEqual(self.backup.drill_state, "undecided")
+        self.assertEqual(self.tenant._get_good_backups(), self.backup)
+        self.assertFalse(self.tenant.activity_ids)
+        self.assertThrowawayGone(self.backup.drill_ids)
+
+    def test_a_drill_whose_task_was_killed_begins_again(self):
+        self.driver.faults = {"restore": [None], "boot": [None]}
+        operation = self.drill()
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertThrowawayGone(self.backup.drill_ids)
+
+    def test_what_is_on_the_server_for_a_drill_is_no_orphan(self):
+        self.driver.outcomes["restore"] = None
+        self.run_once(self.backup.action_drill())
+        self.assertIn(self.backup.drill_ids.uid, self.databases.databases)
+        self.assertIn(
+            self.backup.drill_ids.uid, self.env["saas.server"]._find_known_uids()
+        )
+
+    def test_asking_twice_gives_the_drill_that_is_under_way(self):
+        self.assertEqual(self.backup.action_drill(), self.backup.action_drill())
+
+    def test_only_a_good_copy_can_be_tried(self):
+        self.backup.state = "failed"
+        with self.assertRaisesRegex(UserError, "Only a good copy"):
+            self.backup.action_drill()
+
+    # === ROTATION === #
+
+    def test_every_tenant_is_proven_within_the_days_of_its_policy(self):
+        tenants = self.tenant
+        for number in range(4):
+            tenant = self.create_running_tenant(f"more{number}")
+            self.create_backup(tenant)
+            tenants |= tenant
+        for _round in range(len(tenants)):
+            self.env["saas.tenant"]._cron_drill()
+            self.run_operations()
+        self.assertEqual(set(tenants.backup_ids.mapped("drill_state")), {"passed"})
+        limit = fields.Datetime.now() + timedelta(days=7)
+        self.assertTrue(all(tenant.drill_on < limit for tenant in tenants))
+
+    def test_one_drill_runs_at_a_time(self):
+        other = self.create_running_tenant("other")
+        self.create_backup(other)
+        for _minute in range(3):
+            self.env["saas.tenant"]._cron_drill()
+        drills = self.env["saas.drill"].search(
+            [("tenant_id", "in", (self.tenant.id, other.id))]
+        )
+        self.assertEqual(len(drills), 1)

@@ -1,0 +1,155 @@
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.saas.engine.driver import Phase
+from odoo.addons.saas.models import saas_tenant_steps
+
+from .common import BackupCommon
+
+QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
+
+
+@tagged("post_install", "-at_install")
+class TestRestoreInPlace(BackupCommon):
+    def setUp(self):
+        super().setUp()
+        self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
+        self.tenant = self.create_running_tenant()
+        self.backup = self.create_backup(self.tenant)
+        self.live = self.databases.databases[self.tenant.uid]
+
+    def restore(self):
+        operation = self.tenant.action_restore(self.backup.id)
+        self.run_operations()
+        return operation
+
+    @property
+    def held(self):
+        return self.databases.databases[self.tenant.uid]
+
+    def assertNothingLeft(self):
+        drill = self.tenant.restore_drill_id
+        self.assertTrue(drill.removed)
+        self.assertNotIn(drill.uid, self.databases.databases)
+        self.assertNotIn(drill.uid, self.databases.roles)
+        self.assertNotIn(drill.uid, self.driver.state)
+        self.assertFalse(self.driver.tasks)
+
+    def test_a_restore_in_place_ends_with_the_restored_data_under_the_same_uid(self):
+        uid = self.tenant.uid
+        operation = self.restore()
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertEqual((self.tenant.state, self.tenant.uid), ("running", uid))
+        self.assertIsNot(self.held, self.live)
+        self.assertEqual(self.held.owner, uid)
+        self.assertNothingLeft()
+
+    def test_a_copy_of_what_it_was_is_made_first_and_kept(self):
+        self.restore()
+        safety = self.tenant.backup_ids - self.backup
+        self.assertEqual((safety.reason, safety.state), ("restore", "done"))
+        self.assertTrue(safety.keep_until)
+        commands = [job["command"] for job in self.driver.jobs]
+        self.assertEqual(commands, ["backup", "backup", "restore", "boot", "merge"])
+
+    def test_an_unchanged_tenant_needs_no_other_copy_first(self):
+        self.driver.unchanged = True
+        operation = self.restore()
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertEqual(self.tenant.backup_ids, self.backup)
+
+    def test_the_tenant_works_on_until_the_restored_one_has_answered(self):
+        operation = self.tenant.action_restore(self.backup.id)
+        seen = []
+        start_task = self.driver.start_task
+
+        def watch(uid, task):
+            seen.append((task.key, self.driver.observe(self.tenant.uid).phase))
+            start_task(uid, task)
+
+        self.patch(self.driver, "start_task", watch)
+        self.run_operations()
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertIn(("boot", Phase.RUNNING), seen)
+        self.assertEqual({phase for _key, phase in seen}, {Phase.RUNNING})
+
+    @QUIET
+    def test_a_copy_that_does_not_start_leaves_the_tenant_as_it_was(self):
+        self.driver.faults["boot"] = [("login", 1)]
+        operation = self.restore()
+        self.assertEqual((operation.state, operation.reason), ("refused", "login"))
+        self.assertEqual(self.tenant.state, "running")
+        self.assertIs(self.held, self.live)
+        self.assertEqual(self.backup.drill_state, "failed")
+        self.assertNothingLeft()
+
+    @QUIET
+    def test_without_a_copy_of_what_it_is_nothing_is_touched(self):
+        self.driver.faults["backup"] = [("full", 1)]
+        operation = self.restore()
+        self.assertEqual((operation.state, operation.reason), ("refused", "full"))
+        self.assertIs(self.held, self.live)
+        self.assertEqual(self.tenant.restore_safety_id.state, "failed")
+        self.assertEqual(self.tenant.state, "running")
+
+    @QUIET
+    def test_a_restored_tenant_that_does_not_answer_becomes_what_it_was(self):
+        operation = self.tenant.action_restore(self.backup.id)
+        self.patch(
+            self.env.registry["saas.tenant"],
+            "_answers",
+            lambda tenant: self.held is self.live,
+        )
+        self.run_operations()
+        undo = self.tenant.operation_ids.filtered(lambda o: o.kind == "undo_restore")
+        self.assertEqual((operation.state, undo.state), ("failed", "done"))
+        self.assertIs(self.held, self.live)
+        self.assertEqual(self.tenant.state, "running")
+        self.assertTrue(self.tenant.troubled)
+        self.assertNothingLeft()
+
+    def test_asking_twice_gives_the_restore_that_is_under_way(self):
+        operation = self.tenant.action_restore(self.backup.id)
+        self.assertEqual(self.tenant.action_restore(self.backup.id), operation)
+
+    def test_another_copy_waits_its_turn(self):
+        other = self.create_backup(self.tenant)
+        self.tenant.action_restore(self.backup.id)
+        with self.assertRaisesRegex(UserError, "being restored now"):
+            self.tenant.action_restore(other.id)
+
+    def test_a_copy_that_is_being_restored_is_not_removed(self):
+        self.create_backup(self.tenant)
+        self.tenant.action_restore(self.backup.id)
+        with self.assertRaisesRegex(UserError, "being used now"):
+            self.backup.action_remove()
+
+    def test_a_suspended_tenant_is_not_restored_in_place(self):
+        self.tenant.action_suspend("Spam")
+        self.run_operations()
+        with self.assertRaisesRegex(UserError, "“Restore” is not possible"):
+            self.tenant.action_restore(self.backup.id)
+
+    def test_a_kill_after_any_step_changes_nothing_about_the_end(self):
+        operation = self.tenant.action_restore(self.backup.id)
+        record = self.env.registry["saas.operation"]._record_done
+        killed = set()
+
+        def die_once(self, step, elapsed):
+            if step.name not in killed:
+                killed.add(step.name)
+                raise KeyboardInterrupt
+            record(self, step, elapsed)
+
+        self.patch(self.env.registry["saas.operation"], "_record_done", die_once)
+        for _try in range(40):
+            try:
+                self.run_operations()
+                break
+            except KeyboardInterrupt:
+                continue
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertEqual(len(killed), len(operation.step_ids))
+        self.assertIsNot(self.held, self.live)
+        self.assertNothingLeft()
