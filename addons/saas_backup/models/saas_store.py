@@ -1,3 +1,4 @@
+import hashlib
 import time
 from datetime import timedelta
 
@@ -16,6 +17,10 @@ from odoo.addons.saas.engine.errors import EngineError, RefusedError, RetryableE
 from ..engine.directory import DirectoryConfig
 from ..engine.job import JOB_FILE, STORE_DIRECTORY, make_job, parse_result
 from ..engine.s3 import S3Config, resolve_credentials
+
+# Any 32 bytes are a public key; the private one of these was never made. What is sealed
+# for it is sealed anew with the first backup after the operator has made a real one.
+NOBODY = hashlib.sha256(b"saas_backup: no recovery key yet").hexdigest()
 
 MEGABYTE = 1024 * 1024
 JOB_LIMITS = Limits(memory=768 * MEGABYTE, cpus=2.0)
@@ -105,9 +110,9 @@ class SaasStore(models.Model):
 
     @api.model
     def _get_recovery_public(self):
-        """Return the key that every tenant's key is sealed for, empty without one."""
+        """Return the key that every tenant's key is sealed for: nobody's without one."""
         parameters = self.env["ir.config_parameter"].sudo()
-        return parameters.get_param("saas_backup.recovery_public", "")
+        return parameters.get_param("saas_backup.recovery_public") or NOBODY
 
     # === JOBS: what runs in a task === #
 
