@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import time
 
+import boto3
+import moto.server
 import pytest
 import requests
 
@@ -101,6 +105,109 @@ def back_up(master, tenant):
     return backup
 
 
+class Bucket:
+    """A bucket of a stand-in for S3 and KMS, on the gateway of the tenants."""
+
+    NAME = "copies"
+
+    def __init__(self, endpoint):
+        self.endpoint = endpoint
+        login = {
+            "endpoint_url": endpoint,
+            "region_name": "us-east-1",
+            "aws_access_key_id": "planted",
+            "aws_secret_access_key": "planted-secret",
+        }
+        self.client = boto3.client("s3", **login)
+        self.client.create_bucket(Bucket=self.NAME)
+        self.key = boto3.client("kms", **login).create_key()["KeyMetadata"]["KeyId"]
+
+    def heads(self):
+        """What the service says of each object."""
+        pages = self.client.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self.NAME):
+            for entry in page.get("Contents", ()):
+                yield self.client.head_object(Bucket=self.NAME, Key=entry["Key"])
+
+
+# In the firewall's container: a chain of another stack's name, which ours leaves first.
+OPEN = """
+for program in iptables-nft iptables-legacy; do
+    $program -w -S DOCKER-USER >/dev/null 2>&1 || continue
+    $program -w -N SAAS-e2es3-IN
+    $program -w -A SAAS-e2es3-IN -d "$1" -p tcp --dport "$2" -j ACCEPT
+    $program -w -I INPUT 1 -j SAAS-e2es3-IN
+done
+"""
+CLOSE = """
+for program in iptables-nft iptables-legacy; do
+    $program -w -D INPUT -j SAAS-e2es3-IN
+    $program -w -F SAAS-e2es3-IN
+    $program -w -X SAAS-e2es3-IN
+done
+true
+"""
+
+
+@pytest.fixture
+def bucket(stack):
+    """S3 for the tests, which tasks can reach."""
+    gateway = os.environ["SAAS_TENANT_GATEWAY"]
+    with socket.create_server((gateway, 0)) as free:
+        port = free.getsockname()[1]
+    server = moto.server.ThreadedMotoServer(ip_address=gateway, port=port)
+    server.start()
+    firewall = stack.container("firewall")
+    firewall.exec_run(["sh", "-c", CLOSE])
+    done = firewall.exec_run(["sh", "-c", OPEN, "open", gateway, str(port)])
+    assert done.exit_code == 0, done.output
+    yield Bucket(f"http://{gateway}:{port}")
+    firewall.exec_run(["sh", "-c", CLOSE])
+    server.stop()
+
+
+@pytest.fixture
+def plan_in_s3(master, plan, bucket):
+    """A plan whose tenants are backed up to the bucket; its store has been tested."""
+    store = master.create(
+        "saas.store",
+        {
+            "name": "Bucket",
+            "sequence": 99,
+            "kind": "s3",
+            "bucket": bucket.NAME,
+            "prefix": "e2e",
+            "endpoint": bucket.endpoint,
+            "region": "us-east-1",
+            "path_style": True,
+            "access_key": "planted",
+            "secret_key": "planted-secret",
+            "encryption": "aws:kms",
+            "kms_key": bucket.key,
+        },
+    )
+    master.call("saas.store", "action_check", [store])
+    until = time.monotonic() + 120
+    while master.read("saas.store", store, "check_state") == "checking":
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    message = master.read("saas.store", store, "check_message")
+    assert master.read("saas.store", store, "check_state") == "ok", message
+    policy = master.create(
+        "saas.backup.policy", {"name": "Bucket", "sequence": 99, "store_id": store}
+    )
+    values = {
+        "name": "In a bucket",
+        "image_id": master.read("saas.plan", plan, "image_id"),
+        "modules": master.read("saas.plan", plan, "modules"),
+        "backup_policy_id": policy,
+    }
+    made = master.create("saas.plan", values)
+    yield made
+    for model, record in (("saas.plan", made), ("saas.store", store)):
+        master.call(model, "write", [record], {"active": False})
+
+
 @pytest.fixture
 def filled(master, stack, tenant):
     """A running tenant with attachments."""
@@ -127,26 +234,49 @@ def restored(master):
         master.run(tenant, "action_delete", True)
 
 
-def test_a_lost_tenant_comes_back_under_another_name(
-    master, engine, stack, filled, restored, names
+@pytest.fixture
+def comes_back(master, engine, stack, restored, names):
+    """Back a tenant up, lose it, restore it as new, and compare the two."""
+
+    def come_back(tenant):
+        uid = master.read("saas.tenant", tenant, "uid")
+        before = Inside(stack, uid)
+        backup = back_up(master, tenant)
+        hashes, counts = before.hashes(), before.counts()
+        attached = before.attachments()
+        assert master.run(tenant, "action_stop")[0] == "done"
+        lose(engine, stack, uid)
+
+        began = time.monotonic()
+        other = restored(tenant, backup, next(names))
+        log_in(master, other)
+        print(f"restored and logged in to after {time.monotonic() - began:.1f} s")
+
+        after = Inside(stack, master.read("saas.tenant", other, "uid"))
+        assert after.counts() == counts
+        assert after.attachments() == attached
+        found = after.hashes()
+        assert {name: found.get(name) for name in hashes} == hashes
+
+    return come_back
+
+
+def test_a_lost_tenant_comes_back_under_another_name(filled, comes_back):
+    comes_back(filled)
+
+
+def test_a_lost_tenant_comes_back_from_a_bucket_that_kms_encrypts(
+    master, stack, bucket, plan_in_s3, make_tenant, comes_back
 ):
-    uid = master.read("saas.tenant", filled, "uid")
-    before = Inside(stack, uid)
-    backup = back_up(master, filled)
-    hashes, counts, attached = before.hashes(), before.counts(), before.attachments()
-    assert master.run(filled, "action_stop")[0] == "done"
-    lose(engine, stack, uid)
-
-    began = time.monotonic()
-    other = restored(filled, backup, next(names))
-    log_in(master, other)
-    print(f"restored and logged in to after {time.monotonic() - began:.1f} s")
-
-    after = Inside(stack, master.read("saas.tenant", other, "uid"))
-    assert after.counts() == counts
-    assert after.attachments() == attached
-    found = after.hashes()
-    assert {name: found.get(name) for name in hashes} == hashes
+    tenant = make_tenant(plan_id=plan_in_s3)
+    master.provision(tenant)
+    Inside(stack, master.read("saas.tenant", tenant, "uid")).shell(ATTACH)
+    comes_back(tenant)
+    heads = list(bucket.heads())
+    assert len(heads) > 3
+    for head in heads:
+        assert head["ServerSideEncryption"] == "aws:kms"
+        assert bucket.key in head["SSEKMSKeyId"]
 
 
 def test_a_restore_in_place_takes_back_what_was_done_since(master, stack, filled):
@@ -197,7 +327,7 @@ def list_copies(engine, stack, uid):
     """The objects of a tenant in the store of the stack."""
     output = engine.containers.run(
         "saas-toolbox",
-        ["find", "/mnt/store/tenants", "-path", f"*{uid}*", "-type", "f"],
+        ["find", "/mnt/store", "-path", f"*{uid}*", "-type", "f"],
         entrypoint="",
         volumes={f"{stack.name}-backups": {"bind": "/mnt/store", "mode": "ro"}},
         network_mode="none",
