@@ -19,11 +19,14 @@ PAGES = [ROOT / "README.md", ROOT / "docker" / "README.md", *DOCS.glob("*.md")]
 # Not for programs outside: a button's own answer, and what only the system sees.
 HIDDEN = {
     "action_login",
+    "action_view_backups",
     "action_view_tenants",
     "action_view_troubled",
     "data_key_sealed",
     "last_event",
     "password_sealed",
+    "same_as_id",
+    "secret_key_sealed",
 }
 OVERRIDDEN = {"create", "write", "unlink"}
 ADDED_BY_MIXIN = {"check_state", "check_message", "check_date"}
@@ -56,9 +59,9 @@ def is_field(value):
     return ast.unparse(value).startswith("fields.")
 
 
-def model_members(file):
+def model_members(file, folder=MODELS):
     """The fields and the public methods of the models in a file."""
-    tree = ast.parse((MODELS / file).read_text(encoding="utf-8"))
+    tree = ast.parse((folder / file).read_text(encoding="utf-8"))
     fields, methods = set(), set()
     for node in (node for model in tree.body for node in getattr(model, "body", ())):
         if isinstance(node, ast.FunctionDef):
@@ -143,6 +146,19 @@ def test_every_field_and_method_of_a_model_is_documented(title, file):
     fields, methods = model_members(file)
     missing = (fields | methods) - code_words(section(title))
     assert not missing
+
+
+BACKUP_MODELS = ROOT / "addons" / "saas_backup" / "models"
+
+
+@pytest.mark.parametrize(
+    "file",
+    sorted(path.name for path in BACKUP_MODELS.glob("saas_*.py")),
+)
+def test_every_field_and_method_of_backups_is_documented(file):
+    fields, methods = model_members(file, BACKUP_MODELS)
+    named = code_words(section("Backups (`saas_backup`)"))
+    assert not (fields | methods) - named
 
 
 def test_every_documented_field_exists():

@@ -6,6 +6,7 @@ from . import saas_backup
 from . import saas_backup_steps
 from . import saas_tenant
 from . import saas_tenant_restore
+from . import saas_tenant_portal
 from . import saas_backup_sweep
 from . import saas_drill
 from . import saas_drill_sweep

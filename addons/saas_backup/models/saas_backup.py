@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import human_size
 
 from odoo.addons.saas.const import UNFINISHED
 
@@ -129,6 +130,13 @@ class SaasBackup(models.Model):
         for backup in self:
             date = fields.Datetime.to_string(backup.date)
             backup.display_name = f"{backup.tenant_id.name} · {date}"
+
+    def _sort_newest_first(self):
+        # What was made in this transaction stands last in the cache of its tenant.
+        return self.sorted(lambda backup: (backup.date, backup.id), reverse=True)
+
+    def _format_size(self):
+        return human_size(self.size)
 
     @property
     def uid(self):

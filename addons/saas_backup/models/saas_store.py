@@ -110,7 +110,7 @@ class SaasStore(models.Model):
 
     @api.model
     def _get_recovery_public(self):
-        """Return the key that every tenant's key is sealed for: nobody's without one."""
+        """Return the key that tenants' keys are sealed for: nobody's without one."""
         parameters = self.env["ir.config_parameter"].sudo()
         return parameters.get_param("saas_backup.recovery_public") or NOBODY
 

@@ -1,7 +1,7 @@
 import logging
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.saas.const import TENANT_STATES, UNFINISHED
@@ -35,11 +35,61 @@ class SaasTenant(models.Model):
         help="The copy that this tenant was made from.",
     )
 
+    backup_date = fields.Datetime(
+        string="Newest Copy", compute="_compute_coverage", store=True, index=True
+    )
+    drill_date = fields.Datetime(
+        string="Last Proven", compute="_compute_coverage", store=True, index=True
+    )
+    uncovered = fields.Boolean(
+        string="Not Covered",
+        compute="_compute_coverage",
+        store=True,
+        help="It has no good copy, or the last attempt to make or to prove one failed.",
+    )
+    coverage_message = fields.Char(
+        string="Why", compute="_compute_coverage_message", groups="saas.group_viewer"
+    )
+
+    @api.depends("backup_ids.state")
     def _compute_backup_count(self):
         for tenant in self:
             tenant.backup_count = len(
                 tenant.backup_ids.filtered(lambda b: b.state == "done")
             )
+
+    @api.depends(
+        "backup_ids.state",
+        "backup_ids.date",
+        "backup_ids.confirmed",
+        "backup_ids.drill_state",
+        "drill_ids.state",
+        "drill_ids.date_done",
+    )
+    def _compute_coverage(self):
+        for tenant in self:
+            good = tenant._get_good_backups()
+            passed = tenant.drill_ids.filtered(lambda drill: drill.state == "passed")
+            ended = tenant._get_ended_backups()[:1]
+            moments = [copy.confirmed or copy.date for copy in good]
+            tenant.backup_date = max(moments, default=False)
+            tenant.drill_date = max(passed.mapped("date_done"), default=False)
+            tenant.uncovered = (
+                not good or ended.state == "failed" or ended.drill_state == "failed"
+            )
+
+    @api.depends("uncovered", "backup_ids.message", "drill_ids.message")
+    def _compute_coverage_message(self):
+        for tenant in self.sudo():
+            ended = tenant._get_ended_backups()[:1]
+            drill = ended.drill_ids.filtered(lambda drill: drill.state == "failed")
+            tenant.coverage_message = ended.message or drill[:1].message or False
+
+    def _get_ended_backups(self):
+        """Return the attempts that have ended, the newest first."""
+        return self.backup_ids.filtered(
+            lambda b: b.state in ("done", "failed")
+        )._sort_newest_first()
 
     restore_backup_id = fields.Many2one(
         "saas.backup", readonly=True, copy=False, ondelete="restrict"
@@ -193,7 +243,7 @@ class SaasTenant(models.Model):
         """Return the copies that can be restored, the newest first."""
         return self.backup_ids.filtered(
             lambda backup: backup.state == "done" and backup.drill_state != "failed"
-        )
+        )._sort_newest_first()
 
     def _check_has_data(self):
         """Refuse to copy what is not there any more, or never was."""

@@ -1,3 +1,5 @@
 from . import test_saas_backup
 from . import test_saas_drill
 from . import test_saas_restore
+from . import test_access
+from . import test_saas_backup_policy

@@ -1,1 +1,2 @@
 from . import saas_backup_restore
+from . import saas_recovery_key

@@ -1,0 +1,151 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import HttpCase, new_test_user, tagged
+
+from .common import BackupCommon
+
+
+@tagged("post_install", "-at_install")
+class TestBackupAccess(BackupCommon):
+    def setUp(self):
+        super().setUp()
+        self.tenant = self.create_running_tenant()
+        self.backup = self.create_backup(self.tenant)
+        self.portal = new_test_user(self.env, "portal1", groups="base.group_portal")
+
+    def test_a_viewer_sees_copies_and_does_nothing_with_them(self):
+        backup = self.backup.with_user(self.viewer)
+        self.assertEqual(backup.state, "done")
+        for ask in (
+            backup.action_hold,
+            backup.action_remove,
+            backup.action_drill,
+            backup.tenant_id.action_backup,
+            lambda: backup.tenant_id.action_restore(backup.id, "beta"),
+        ):
+            with self.assertRaises(AccessError):
+                ask()
+
+    def test_an_operator_backs_up_and_restores(self):
+        tenant = self.tenant.with_user(self.operator)
+        tenant.action_backup()
+        self.run_operations()
+        operation = tenant.action_restore(self.backup.id, "beta")
+        self.run_operations()
+        self.assertEqual(operation.state, "done")
+
+    def test_nobody_writes_copies_by_hand(self):
+        for user in (self.viewer, self.operator, self.manager):
+            with self.subTest(user=user.login), self.assertRaises(AccessError):
+                self.backup.with_user(user).write({"state": "failed"})
+        with self.assertRaises(UserError):
+            self.tenant.with_user(self.manager).write(
+                {"source_backup_id": self.backup.id}
+            )
+
+    def test_only_managers_change_stores_and_nobody_reads_their_secret(self):
+        self.store.with_user(self.manager).secret_key = "planted-secret"
+        self.env.invalidate_all()
+        self.assertFalse(self.store.with_user(self.manager).secret_key)
+        self.assertNotIn("planted", self.store.sudo().secret_key_sealed)
+        with self.assertRaises(AccessError):
+            self.store.with_user(self.operator).name = "Mine"
+        with self.assertRaises(AccessError):
+            self.store.with_user(self.operator).action_check()
+        with self.assertRaises(AccessError):
+            self.store.with_user(self.manager).read(["secret_key_sealed"])
+
+    def test_a_customer_sees_their_own_copies_and_not_where_they_lie(self):
+        Backup = self.env["saas.backup"].with_user(self.portal)
+        self.portal.partner_id.parent_id = self.customer
+        self.assertEqual(Backup.search([]), self.backup)
+        stranger = new_test_user(self.env, "stranger", groups="base.group_portal")
+        self.assertFalse(Backup.with_user(stranger).search([]))
+        with self.assertRaises(AccessError):
+            self.backup.with_user(self.portal).read(["store_id"])
+        with self.assertRaises(AccessError):
+            self.tenant.with_user(self.portal).action_backup()
+
+    def test_the_recovery_key_is_shown_once_and_stored_nowhere(self):
+        Wizard = self.env["saas.recovery.key"].with_user(self.manager)
+        values = Wizard.default_get(["private", "public", "kept"])
+        wizard = Wizard.create(values)
+        with self.assertRaisesRegex(UserError, "Keep the key first"):
+            wizard.action_use()
+        wizard.kept = True
+        wizard.action_use()
+        self.env.flush_all()
+        self.env.cr.execute("SELECT * FROM saas_recovery_key")
+        self.assertNotIn(values["private"], str(self.env.cr.fetchall()))
+        self.create_backup(self.tenant)
+        self.assertEqual(self.driver.jobs[-1]["recovery_public"], values["public"])
+
+
+@tagged("post_install", "-at_install")
+class TestBackupPages(BackupCommon, HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.tenant = self.create_running_tenant()
+        self.backup = self.create_backup(self.tenant)
+        self.backup.action_drill()
+        self.run_operations()
+        self.portal = new_test_user(
+            self.env, "ann", groups="base.group_portal", password="ann-ann-ann"
+        )
+        self.portal.partner_id.parent_id = self.customer
+        self.authenticate("ann", "ann-ann-ann")
+        self.path = f"/my/backups/{self.tenant.id}"
+
+    def post(self, path, **data):
+        page = self.url_open(self.path).text
+        token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+        data["csrf_token"] = token
+        return self.url_open(path, data=data, allow_redirects=False)
+
+    def test_the_pages_show_copies_and_their_proof(self):
+        self.assertIn("alfa", self.url_open("/my/backups").text)
+        page = self.url_open(self.path)
+        self.assertEqual(page.status_code, 200)
+        self.assertIn("Proven", page.text)
+        self.assertIn("Make a copy now", page.text)
+
+    def test_a_customer_makes_a_copy(self):
+        answer = self.post(f"{self.path}/make")
+        self.assertEqual(answer.status_code, 303)
+        self.run_operations()
+        made = self.tenant.backup_ids - self.backup
+        self.assertEqual((made.reason, made.state), ("customer", "done"))
+        operation = made.operation_ids
+        self.assertEqual((operation.origin, operation.state), ("portal", "done"))
+
+    def test_a_customer_restores_by_typing_the_name(self):
+        answer = self.post(f"{self.path}/restore", backup=self.backup.id, name="no")
+        self.assertEqual(answer.status_code, 422)
+        self.assertIn("Nothing was restored", answer.text)
+        answer = self.post(f"{self.path}/restore", backup=self.backup.id, name="alfa")
+        self.assertEqual(answer.status_code, 303)
+        self.run_operations()
+        self.assertEqual(self.tenant.last_operation_id.kind, "restore")
+        self.assertEqual(self.tenant.last_operation_id.state, "done")
+
+    def test_the_certificate_is_a_page_and_a_document(self):
+        path = f"/my/backups/certificate/{self.backup.drill_ids.id}"
+        page = self.url_open(path)
+        self.assertIn(self.backup.drill_ids.name, page.text)
+        report = self.env["ir.actions.report"]._render_qweb_html(
+            "saas_backup.report_certificate", self.backup.drill_ids.ids
+        )[0]
+        self.assertIn(self.backup.drill_ids.name, report.decode())
+
+    def test_what_belongs_to_others_is_not_found(self):
+        other = self.env["res.partner"].create({"name": "Beta Ltd"})
+        self.tenant.partner_id = other
+        drill = self.backup.drill_ids.id
+        for path in (
+            self.path,
+            f"/my/backups/certificate/{drill}",
+            f"/my/backups/certificate/{drill}?report_type=pdf",
+            "/my/backups/999999",
+            "/my/backups/99999999999",
+        ):
+            with self.subTest(path=path):
+                self.assertEqual(self.url_open(path).status_code, 404)
