@@ -7,10 +7,13 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import mute_logger
 
-from odoo.addons.saas.const import TROUBLED, UNFINISHED
+from odoo.addons.saas.const import TRANSITIONS, TROUBLED, UNFINISHED
 
 RETRIES_AN_HOUR = 5
-WAITING = Domain("state", "=", "confirmed") & Domain("tenant_id", "!=", False)
+# A tenant that staff or the customer delete meanwhile waits for nothing.
+WAITING = Domain("state", "=", "confirmed") & Domain(
+    "tenant_id.state", "in", TRANSITIONS["provision"][0]
+)
 
 
 class SaasSignup(models.Model):

@@ -211,6 +211,18 @@ class TestBuilding(SignupCommon):
             (first + second + third).mapped("state"), ["done", "done", "done"]
         )
 
+    def test_a_waiting_tenant_that_is_deleted_holds_nobody_up(self):
+        self.env["ir.config_parameter"].set_param("saas_website.limit_building", "1")
+        first, second, third = (
+            self.claim(name=name, email=f"{name}@beta.example")
+            for name in ("one1", "two2", "three3")
+        )
+        second.tenant_id.action_delete(erase_now=True)
+        self.assertEqual(third._get_place(), 1)
+        self.run_operations()
+        self.assertEqual(second.tenant_id.state, "deleted")
+        self.assertEqual((first + third).mapped("state"), ["done", "done"])
+
     def test_a_failure_is_told_to_staff_and_mended_without_a_new_sign_up(self):
         refusing = self.refuse_to_build()
         signup = self.claim()
