@@ -153,7 +153,7 @@ class Run:
             clean.remove_stack(self.shell, INTEGRATION_STACK)
 
     def run_e2e(self) -> Result:
-        self.apt.ensure("chromium", "chromium")
+        self.apt.ensure("chromium", "chromium", "fonts-liberation")
         self._stack(STACK_PHASES).up()
         try:
             return self._pytest("e2e", self.stack_environment())

@@ -24,6 +24,11 @@ from .stack import Stack
 from .visitor import Visitor
 
 
+def pytest_collection_modifyitems(items):
+    """Take the pictures first: nothing of other tests is in them."""
+    items.sort(key=lambda item: item.path.name != "test_screenshots.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _names_of_this_machine():
     """Resolve ``*.localhost`` to this machine, as browsers do and libraries do not."""
@@ -88,11 +93,11 @@ def make_tenant(master, plan, names):
     """Make tenants that are erased after the test, whatever became of them."""
     made = []
 
-    def make(name=None, **values):
+    def make(name=None, customer=None, **values):
         name = name or next(names)
-        partner = master.create(
-            "res.partner", {"name": f"Customer {name}", "email": f"{name}@example.com"}
-        )
+        partner = {"name": customer or f"Customer {name}"}
+        partner["email"] = f"{name}@example.com"
+        partner = master.create("res.partner", partner)
         values = {"plan_id": plan, **values, "name": name, "partner_id": partner}
         made.append(master.create("saas.tenant", values))
         return made[-1]

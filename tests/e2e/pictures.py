@@ -1,0 +1,100 @@
+"""How a page looks and whether everybody can use it, on a phone and on a desk."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image, ImageChops
+from playwright.sync_api import expect
+
+from .desk import DESK, PHONE
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+COLORS = 128
+# Colours differ a little each time, and dates and durations do: a picture is replaced
+# when more than this share of it looks different.
+SAME_SHADE = 24
+SAME_SHARE = 0.004
+
+AXE = Axe()
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+BAD = ("serious", "critical")
+# Markup of Odoo's own around our pages: (rule, what it is told by) and what is wrong.
+NOT_OURS = {
+    ("link-in-text-block", "odoo.com"): "Powered by Odoo, in the footer: no underline",
+    ("button-name", "o_show_password"): "the eye beside a password has no name",
+}
+
+
+IS_WHOLE = """() => document.fonts.status === "loaded"
+    && !document.querySelector(".o_loading_indicator")
+    && [...document.images].every((image) => image.complete || image.loading === "lazy")
+"""
+# As far down as there is anything of ours (the footer is not), and not endless.
+HEIGHT = """() => {
+    const main = document.querySelector("main");
+    const bottom = main ? main.getBoundingClientRect().bottom + window.scrollY : 0;
+    return Math.min(2000, Math.max(window.innerHeight, Math.ceil(bottom)));
+}"""
+
+
+class Gallery:
+    """Takes pictures of pages, and notes what is wrong with them."""
+
+    def __init__(self):
+        self.flaws = []
+
+    def take(self, page, name, *, reload=False):
+        """The page on a phone and on a desk: does it fit, can everybody use it?
+
+        :param reload: load it anew, so that Odoo chooses what suits the size
+        """
+        for size in (PHONE, DESK):
+            page.set_viewport_size(size)
+            if reload:
+                page.reload()
+                expect(page.locator(".o_action_manager > .o_action")).to_be_visible()
+            page.wait_for_function(IS_WHOLE)
+            self._take(page, f"{name}-{size['width']}.png", size["width"])
+
+    def _take(self, page, file, width):
+        clip = {"x": 0, "y": 0, "width": width, "height": page.evaluate(HEIGHT)}
+        picture = page.screenshot(full_page=True, clip=clip, animations="disabled")
+        save(FOLDER / file, picture)
+        found = page.evaluate("document.documentElement.scrollWidth")
+        if found > width:
+            self.flaws.append(f"{file} scrolls sideways: it is {found} px wide")
+        self.flaws += [f"{file}: {barrier}" for barrier in find_barriers(page)]
+
+
+def save(path, picture):
+    """Write a picture in few colours, unless the one there looks the same."""
+    new = Image.open(io.BytesIO(picture)).convert("RGB")
+    if path.exists() and is_same(Image.open(path).convert("RGB"), new):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new.quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def is_same(old, new):
+    if old.size != new.size:
+        return False
+    difference = ImageChops.difference(old, new).convert("L")
+    other = sum(difference.histogram()[SAME_SHADE:])
+    return other / (new.width * new.height) < SAME_SHARE
+
+
+def find_barriers(page):
+    """What keeps people out who cannot see or use a mouse well, a line for each."""
+    return [
+        f"{violation['id']}: {node['target']} {node['html'][:160]}"
+        for violation in AXE.run(page, options=RULES).response["violations"]
+        for node in violation["nodes"]
+        if violation["impact"] in BAD and not is_known(violation["id"], node)
+    ]
+
+
+def is_known(rule, node):
+    return any(rule == known and element in node["html"] for known, element in NOT_OURS)

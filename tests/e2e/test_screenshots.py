@@ -1,0 +1,273 @@
+"""Every page of ours on a phone and on a desk, kept as a picture in docs/screenshots.
+
+Each of them fits without scrolling sideways, and axe finds nothing serious in it.
+"""
+
+import json
+import os
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from .mailbox import read_code
+from .pictures import Gallery
+from .visitor import (
+    TO_BUILD,
+    ask_for_link,
+    choose_plan,
+    count_mails,
+    enter_code,
+    fill_form,
+    send_form,
+    sign_up,
+)
+
+ALFA = {"company": "Alfa Bakery", "contact": "Anna Alfa", "email": "anna@alfa.example"}
+BETA = {"company": "Beta Bikes", "contact": "Bea Beta", "email": "bea@beta.example"}
+GAMMA = {"company": "Gamma Farm", "contact": "Gus", "email": "gus@gamma.example"}
+NAMES = ("alfa-bakery", "beta-bikes", "beta-rental", "gamma-farm")
+WRONG_IMAGE = "registry.example/odoo:19.0-farm"
+
+# The name of the picture, and what the mail is about.
+MAILS = (
+    ("mail-code", "Your code"),
+    ("mail-login-link", "Your link"),
+    ("mail-ready", "ready"),
+)
+# Pages of the back office, a line for each: the name of the picture, the address after
+# /odoo/ (with the numbers of what is there), and the button that opens it, if one does.
+OFFICE = (
+    ("office-dashboard", "saas", ""),
+    ("office-tenants", "saas-tenants", ""),
+    ("office-tenants-kanban", "saas-tenants?view_type=kanban", ""),
+    ("office-tenant", "saas-tenants/{tenant}", ""),
+    ("office-tenant-new", "saas-tenants/new", ""),
+    ("office-tenant-in-trouble", "saas-tenants/{troubled}", ""),
+    ("office-tenant-suspend", "saas-tenants/{tenant}", "Suspend"),
+    ("office-tenant-delete", "saas-tenants/{tenant}", "Delete"),
+    ("office-operations", "saas-operations", ""),
+    ("office-operation", "saas-operations/{operation}", ""),
+    ("office-sign-ups", "action-saas_website.saas_signup_action", ""),
+    ("office-servers", "saas-servers", ""),
+    ("office-server", "saas-servers/{server}", ""),
+    ("office-database-server", "saas-database-servers/{database_server}", ""),
+    ("office-proxy", "saas-proxies/{proxy}", ""),
+    ("office-templates", "saas-templates", ""),
+    ("office-domains", "saas-domains", ""),
+    ("office-plans", "saas-plans", ""),
+    ("office-plan", "saas-plans/{plan}", ""),
+    ("office-images", "saas-images", ""),
+    ("office-batches", "saas-batches", ""),
+    ("office-setup", "saas-setup", ""),
+    ("office-settings", "action-saas.res_config_settings_action", ""),
+)
+
+
+@pytest.fixture
+def gallery():
+    return Gallery()
+
+
+@pytest.fixture(autouse=True)
+def _free_names(stack):
+    """Let the names be given again at once that another test has used."""
+    hosts = (f"'{name}.{os.environ['SAAS_TENANT_DOMAIN']}'" for name in NAMES)
+    stack.sql(
+        "DELETE FROM saas_domain WHERE released_on IS NOT NULL"
+        f" AND name IN ({', '.join(hosts)})",
+        "master",
+    )
+
+
+@pytest.fixture
+def wrong_plan(master):
+    """The name of a plan whose image is on no server."""
+    known = master.search("saas.image", [("reference", "=", WRONG_IMAGE)])
+    values = {"name": "Odoo 19.0 for farms", "reference": WRONG_IMAGE}
+    [image] = known or [master.create("saas.image", {**values, "sequence": 1000})]
+    values = {"name": "Farm", "image_id": image, "is_published": True}
+    plan = master.create("saas.plan", {**values, "sequence": 1000})
+    yield "Farm"
+    master.call("saas.plan", "write", plan, {"active": False})
+
+
+@pytest.fixture
+def nothing_is_built(master):
+    """Let all sign-ups wait in the queue."""
+    key = "saas_website.limit_building"
+    before = master.call("ir.config_parameter", "get_param", key)
+    master.call("ir.config_parameter", "set_param", key, "-1")
+    yield
+    master.call("ir.config_parameter", "set_param", key, before)
+
+
+def hold_still(page):
+    """Let a page of progress show one moment of the building, and go no further."""
+    states = ("done", "done", "running", "pending", "pending", "pending")
+    steps = [{"label": "", "state": state} for state in states]
+    progress = {"state": "building", "place": 0, "percent": 55, "steps": steps}
+    body = json.dumps(progress)
+    page.route(
+        "**/saas/signup/*/status",
+        lambda route: route.fulfill(body=body, content_type="application/json"),
+    )
+
+
+def test_the_way_to_a_tenant(mailbox, new_desk, new_visitor, gallery):
+    desk, visitor = new_desk(), new_visitor("alfa-bakery", **ALFA)
+    page = desk.open("/plans")
+    gallery.take(page, "website-plans")
+    choose_plan(page, visitor.plan)
+    fill_form(page, visitor)
+    expect(page.get_by_text("is free")).to_be_visible()
+    gallery.take(page, "website-sign-up")
+    mails = count_mails(mailbox, visitor)
+    send_form(page)
+    gallery.take(page, "website-sign-up-code")
+    hold_still(page)
+    enter_code(page, read_code(mailbox, visitor.email, mails + 1))
+    expect(page.locator(".o_saas_steps li[data-state=running]")).to_be_visible()
+    gallery.take(page, "website-sign-up-progress")
+    progress = page.url
+    page.unroute_all()
+    page.wait_for_url("**/odoo**", timeout=TO_BUILD)
+    page.goto(progress)
+    expect(page.get_by_role("button", name="Open my Odoo")).to_be_visible()
+    gallery.take(page, "website-sign-up-ready")
+    assert not gallery.flaws, "\n".join(gallery.flaws)
+    assert desk.errors == []
+
+
+def test_what_a_visitor_reads_where_something_is_wrong(
+    master, mailbox, new_desk, new_visitor, make_tenant, wrong_plan, gallery
+):
+    visitor = new_visitor("beta-bikes", **BETA)
+    page = new_desk().open("/plans")
+    choose_plan(page, visitor.plan)
+    fill_form(page, visitor)
+    page.get_by_label("Address of your Odoo").fill("www")
+    expect(page.get_by_text("is reserved")).to_be_visible()
+    gallery.take(page, "website-sign-up-name-taken")
+
+    page.get_by_label("Address of your Odoo").fill(visitor.name)
+    mails = count_mails(mailbox, visitor)
+    send_form(page)
+    code = read_code(mailbox, visitor.email, mails + 1)
+    enter_code(page, str(999999 - int(code)).zfill(6))
+    expect(page.get_by_role("alert")).to_contain_text("not the code")
+    gallery.take(page, "website-sign-up-wrong-code")
+
+    make_tenant("beta-bikes")
+    enter_code(page, code)
+    expect(page.get_by_role("alert")).to_contain_text("is taken")
+    gallery.take(page, "website-sign-up-other-name")
+
+    page = new_desk().open("/plans")
+    sign_up(page, mailbox, new_visitor("gamma-farm", **GAMMA, plan=wrong_plan))
+    expect(page.get_by_text("you need not sign up again")).to_be_visible(
+        timeout=TO_BUILD
+    )
+    gallery.take(page, "website-sign-up-failed")
+    assert not gallery.flaws, "\n".join(gallery.flaws)
+
+
+def test_who_waits_reads_their_place(
+    mailbox, new_desk, new_visitor, nothing_is_built, gallery
+):
+    page = new_desk().open("/plans")
+    sign_up(page, mailbox, new_visitor("alfa-bakery", **ALFA))
+    expect(page.get_by_text("Your place in the queue")).to_be_visible()
+    gallery.take(page, "website-sign-up-queue")
+    assert not gallery.flaws, "\n".join(gallery.flaws)
+
+
+def test_a_customer_comes_back(mailbox, new_desk, new_visitor, gallery):
+    desk, visitor = new_desk(), new_visitor("beta-bikes", **BETA)
+    page = desk.open("/plans")
+    sign_up(page, mailbox, visitor)
+    page.wait_for_url("**/odoo**", timeout=TO_BUILD)
+    desk.close()
+
+    page = new_desk().open("/web/login")
+    gallery.take(page, "website-login")
+    page.get_by_role("link", name="Log in by e-mail").click()
+    gallery.take(page, "website-login-link")
+    link = ask_for_link(page, mailbox, visitor)
+    gallery.take(page, "website-login-link-sent")
+    page.goto(link)
+    gallery.take(page, "website-login-link-button")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("My tenants")
+    gallery.take(page, "portal-tenants")
+    page.get_by_role("link", name=visitor.name).click()
+    page.get_by_text("Provision").click()
+    gallery.take(page, "portal-tenant")
+    page.get_by_label("to confirm").fill("beta")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was deleted")
+    gallery.take(page, "portal-tenant-not-deleted")
+    page.get_by_label("to confirm").fill(visitor.name)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("It is deleted for good on")).to_be_visible()
+    expect(page.locator("summary", has_text="Delete")).to_contain_text("Done")
+    gallery.take(page, "portal-tenant-deleting")
+    page.goto(f"{os.environ['SAAS_URL']}/my")
+    gallery.take(page, "portal-home")
+    page.goto(link)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("too old or was used")
+    gallery.take(page, "website-login-link-used")
+    assert not gallery.flaws, "\n".join(gallery.flaws)
+
+
+def test_the_mails(mailbox, desk, new_visitor, gallery):
+    visitor = new_visitor("alfa-bakery", **ALFA)
+    mails = count_mails(mailbox, visitor)
+    page = desk.open("/plans")
+    sign_up(page, mailbox, visitor)
+    page.wait_for_url("**/odoo**", timeout=TO_BUILD)
+    ask_for_link(desk.open("/saas/login-link"), mailbox, visitor)
+    page.goto(mailbox.url)
+    gallery.take(page, "mailbox")
+    for name, subject in MAILS:
+        mailbox.find(re.compile(subject), "subject", visitor.email, mails + 1)
+        page.goto(mailbox.url)
+        listed = page.get_by_role(
+            "link", name=re.compile(f"{subject}.*{visitor.email}")
+        )
+        listed.first.click()
+        gallery.take(page, name)
+    assert not gallery.flaws, "\n".join(gallery.flaws)
+
+
+def test_the_back_office(master, desk, make_tenant, plan, gallery):
+    tenant = make_tenant("alfa-bakery", "Alfa Bakery")
+    master.provision(tenant)
+    known = master.search("saas.image", [("reference", "=", WRONG_IMAGE)])
+    values = {"name": "Odoo 19.0 for farms", "reference": WRONG_IMAGE}
+    [image] = known or [master.create("saas.image", {**values, "sequence": 1000})]
+    troubled = make_tenant("gamma-farm", "Gamma Farm", image_id=image)
+    master.run(troubled, "action_provision")
+    suspended = make_tenant("beta-bikes", "Beta Bikes")
+    master.provision(suspended)
+    master.run(suspended, "action_suspend", "Unpaid since October.")
+    assert master.settle(troubled) == "failed"
+    [operation] = master.search(
+        "saas.operation", [("tenant_id", "=", tenant), ("kind", "=", "provision")]
+    )
+    numbers = {"tenant": tenant, "troubled": troubled, "operation": operation}
+    for model in ("server", "database_server", "proxy"):
+        [numbers[model]] = master.search(f"saas.{model.replace('_', '.')}", [])
+    numbers["plan"] = plan
+    # Otherwise the first page asks a service of Odoo's about the company.
+    master.call("res.company", "write", 1, {"iap_enrich_auto_done": True})
+    page = desk.log_in("admin", os.environ["SAAS_ADMIN_PASSWORD"])
+    for name, path, button in OFFICE:
+        page.goto(f"{os.environ['SAAS_URL']}/odoo/{path.format(**numbers)}")
+        if button:
+            page.get_by_role("button", name=button, exact=True).click()
+            expect(page.get_by_role("dialog")).to_be_visible()
+        gallery.take(page, name, reload=not button)
+    assert not gallery.flaws, "\n".join(gallery.flaws)
+    assert desk.errors == []
