@@ -11,3 +11,4 @@ from . import test_saas_template
 from . import test_saas_tenant
 from . import test_saas_tenant_actions
 from . import test_saas_timeline
+from . import test_translations
