@@ -55,9 +55,10 @@ class SaasBatch(models.Model):
         return self.env["ir.sequence"].sudo().next_by_code("saas.batch")
 
     @api.depends("name", "kind")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for batch in self:
-            label = KINDS[batch.kind].label if batch.kind else ""
+            label = self._fields["kind"].convert_to_export(batch.kind, batch)
             batch.display_name = f"{batch.name} {label}".strip()
 
     @api.depends("line_ids.state")

@@ -118,11 +118,17 @@ class SaasOperation(models.Model):
     def _next_number(self):
         return self.env["ir.sequence"].sudo().next_by_code("saas.operation")
 
+    @api.model
+    def _get_kind_label(self, kind):
+        """Return a kind of operation in the reader's language."""
+        return self._fields["kind"].convert_to_export(kind, self)
+
     @api.depends("name", "kind", "tenant_id.name", "template_id.name")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for operation in self:
             subject = operation.tenant_id.name or operation.template_id.name or ""
-            label = KINDS[operation.kind].label if operation.kind else ""
+            label = self._get_kind_label(operation.kind)
             operation.display_name = f"{operation.name} {label} {subject}".strip()
 
     @api.ondelete(at_uninstall=False)
@@ -189,7 +195,9 @@ class SaasOperation(models.Model):
             operation._finish(
                 "cancelled",
                 EngineError(
-                    self.env._("“%s” was asked for instead.", KINDS[kind].label),
+                    self.env._(
+                        "“%s” was asked for instead.", self._get_kind_label(kind)
+                    ),
                     reason="superseded",
                 ),
             )

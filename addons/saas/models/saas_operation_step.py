@@ -27,6 +27,7 @@ class SaasOperationStep(models.Model):
     _operation_index = models.Index("(operation_id, sequence)")
 
     @api.depends("name")
+    @api.depends_context("lang")
     def _compute_label(self):
         labels = self._get_labels()
         for step in self:

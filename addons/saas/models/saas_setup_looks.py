@@ -6,7 +6,6 @@ from odoo.tools.mail import email_normalize
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
-from ..const import TENANT_STATES
 from ..engine import setup_checks
 from ..engine.errors import EngineError
 from .saas_setup_sentences import SENTENCES
@@ -231,7 +230,7 @@ class SaasSetupStep(models.Model):
             "tenant": tenant.name,
             "url": tenant.url,
             "cause": tenant.state_message,
-            "state": TENANT_STATES[tenant.state].lower(),
+            "state": tenant._get_state_label().lower(),
         }
         reasons = {
             "running": "tenant_ok",

@@ -66,6 +66,7 @@ class SaasSetupStep(models.Model):
                     "id": step.id,
                     "label": step.label,
                     "state": step.state,
+                    "title": step._fields["state"].convert_to_export(step.state, step),
                     "message": step.message or "",
                     "seconds": step.duration,
                 }

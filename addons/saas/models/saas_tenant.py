@@ -235,6 +235,11 @@ class SaasTenant(models.Model):
             )
             tenant.troubled = tenant._is_troubled()
 
+    def _get_state_label(self):
+        """Return the state in the reader's language."""
+        self.ensure_one()
+        return self._fields["state"].convert_to_export(self.state, self)
+
     def _is_troubled(self):
         last = self.last_operation_id
         if self.state == "deleted":
@@ -245,7 +250,7 @@ class SaasTenant(models.Model):
         return last.state in TROUBLED or down
 
     @api.depends("state", "last_operation_id.message", "hold_ids", "observed_message")
-    @api.depends_context("uid")
+    @api.depends_context("uid", "lang")
     def _compute_state_message(self):
         for tenant in self:
             operation = tenant.last_operation_id

@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
-from ..const import KINDS, TENANT_STATES, TRANSITIONS
+from ..const import TRANSITIONS
 from ..engine import login_token
 from ..engine.errors import RefusedError
 from .saas_sealed_mixin import WEB_KEYS
@@ -81,7 +81,7 @@ class SaasTenant(models.Model):
                 self.env._(
                     "%(name)s is %(state)s; one can log in only while it runs.",
                     name=self.name,
-                    state=TENANT_STATES[self.state].lower(),
+                    state=self._get_state_label().lower(),
                 )
             )
         self.env["saas.operation"]._record("login", self)
@@ -151,8 +151,8 @@ class SaasTenant(models.Model):
             return self.env._(
                 "%(name)s is %(state)s; “%(kind)s” is not possible now.",
                 name=self.name,
-                state=TENANT_STATES[self.state].lower(),
-                kind=KINDS[kind].label,
+                state=self._get_state_label().lower(),
+                kind=self.env["saas.operation"]._get_kind_label(kind),
             )
         return self._explain_no_resume() if kind == "resume" else False
 

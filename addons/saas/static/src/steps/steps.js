@@ -75,10 +75,11 @@ export class SaasLatestSteps extends Component {
     }
 
     get steps() {
+        const states = Object.fromEntries(this.operation.fields.state.selection);
         return this.operation.data.step_ids.records.map((step) => ({
             id: step.id,
             icon: ICONS[step.data.state],
-            title: step.data.state,
+            title: states[step.data.state],
             muted: step.data.state === "pending",
             label: step.data.label,
             message: step.data.message,
