@@ -1,1 +1,1 @@
-from . import test_saas_proxy, test_saas_server
+from . import test_saas_proxy, test_saas_server, test_translations
