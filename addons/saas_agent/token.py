@@ -27,10 +27,18 @@ SKEW = 10
 
 JTI = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
-NOT_VALID = "This login link is not valid for this system. Please ask for a new one."
-EXPIRED = "This login link has expired. Please ask for a new one."
-USED = "This login link has been used already. Please ask for a new one."
-NOT_SET_UP = "This system is not set up for login links."
+
+def _lt(sentence: str) -> str:
+    """Mark a sentence as a term; who answers the request translates it."""
+    return sentence
+
+
+NOT_VALID = _lt(
+    "This login link is not valid for this system. Please ask for a new one."
+)
+EXPIRED = _lt("This login link has expired. Please ask for a new one.")
+USED = _lt("This login link has been used already. Please ask for a new one.")
+NOT_SET_UP = _lt("This system is not set up for login links.")
 
 
 class TokenError(Exception):

@@ -18,18 +18,18 @@ KEPT = 60
 """Seconds that the id of an expired token is still remembered, as clocks may jump."""
 
 PAGE = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{lang}">
 <head>
 <meta charset="utf-8"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>Login link</title>
+<title>{title}</title>
 <style>
 body {{ font: 1.1rem/1.6 sans-serif; color: #374151; background: #f3f4f6;
   margin: 20vh auto; max-width: 32rem; padding: 0 1rem; text-align: center; }}
 a {{ color: #714b67; }}
 </style>
 </head>
-<body><p>{message}</p><p><a href="/web/login">Log in with a password</a></p></body>
+<body><p>{message}</p><p><a href="/web/login">{password}</a></p></body>
 </html>
 """
 
@@ -55,7 +55,7 @@ class Login(http.Controller):
                 request.httprequest.remote_addr,
                 error.reason,
             )
-            page = PAGE.format(message=html_escape(str(error)))
+            page = self._make_page(str(error))
             return self._answer(request.make_response(page, status=403))
         _logger.info("Login link used, from %s", request.httprequest.remote_addr)
         return self._answer(request.redirect(self._log_in(user), 303))
@@ -120,6 +120,16 @@ class Login(http.Controller):
         request.update_env(user=session.uid)
         request.update_context(**session.context)
         return "/odoo"
+
+    def _make_page(self, sentence):
+        """Return the page that says why nobody was logged in."""
+        env = request.env
+        return PAGE.format(
+            lang=(env.lang or "en_US").replace("_", "-"),
+            title=html_escape(env._("Login link")),
+            message=html_escape(env._(sentence)),
+            password=html_escape(env._("Log in with a password")),
+        )
 
     def _answer(self, response):
         response.headers["Cache-Control"] = "no-store"

@@ -1,1 +1,2 @@
 from . import test_login
+from . import test_translations
