@@ -12,3 +12,5 @@ from . import test_floods
 from . import test_progress
 from . import test_mails
 from . import test_cookies
+from . import test_languages
+from . import test_translations
