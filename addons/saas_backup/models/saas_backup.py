@@ -222,9 +222,13 @@ class SaasBackup(models.Model):
                 self.env._(
                     "%(backup)s cannot be removed: %(state)s.",
                     backup=self.display_name,
-                    state=BACKUP_STATES[self.state].lower(),
+                    state=self._get_state_label().lower(),
                 )
             )
+
+    def _get_state_label(self):
+        """Return the state in the reader's language."""
+        return self._fields["state"].convert_to_export(self.state, self)
 
     # === STATES === #
 

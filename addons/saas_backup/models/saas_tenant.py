@@ -4,7 +4,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.saas.const import TENANT_STATES, UNFINISHED
+from odoo.addons.saas.const import UNFINISHED
 from odoo.addons.saas.engine.errors import RefusedError
 from odoo.addons.saas.models import saas_tenant
 
@@ -139,7 +139,7 @@ class SaasTenant(models.Model):
                 self.env._(
                     "%(name)s is %(state)s; there is nothing to back up.",
                     name=self.name,
-                    state=TENANT_STATES[self.state].lower(),
+                    state=self._get_state_label().lower(),
                 )
             )
 
