@@ -7,10 +7,10 @@ from odoo.tools import config
 from .common import PagesCommon
 
 EVIL = "evil.example"
+# Without X-Forwarded-Proto: a cookie for HTTPS would not come back by plain HTTP.
 HEADERS = {
     "X-Forwarded-Host": EVIL,
     "X-Forwarded-For": "192.0.2.99",
-    "X-Forwarded-Proto": "https",
     "X_Forwarded_Host": EVIL,
     "Forwarded": f"for=192.0.2.99;host={EVIL};proto=https",
     "Referer": f"https://{EVIL}/",

@@ -1,7 +1,6 @@
-import re
-from urllib.parse import urlsplit
-
 from odoo.tests import new_test_user, tagged
+
+from odoo.addons.saas.tests.routes import describe, find_routes, read_table
 
 from .common import PagesCommon
 
@@ -10,8 +9,6 @@ from .common import PagesCommon
 # stranger:  a customer, but not of this tenant
 # colleague: another contact of this tenant's customer
 # internal:  an employee without rights of ours
-# A number is the answer's status; "login" leads to the page where one logs in, and
-# another word to that path.
 ROUTES = """
                                          public visitor stranger colleague internal viewer operator manager admin
 GET  /plans                              200    200     200      200       200      200    200      200     200
@@ -40,18 +37,8 @@ POST /my/tenants/<tenant_id>/restart     login  login   404      303       404  
 POST /my/tenants/<tenant_id>/retry       login  login   404      200       404      404    404      404     404
 POST /my/tenants/<tenant_id>/delete      login  login   404      200       404      404    404      404     404
 """  # noqa: E501
+ADDONS = ("saas", "saas_docker", "saas_website")
 LOGINS = {"public": None, "visitor": None}
-
-
-def read_table(text):
-    """Return what the table says: the status by role, by method and route."""
-    heading, *lines = text.strip("\n").splitlines()
-    roles = heading.split()
-    rows = {}
-    for line in lines:
-        method, route, *statuses = line.split()
-        rows[method, route] = dict(zip(roles, statuses, strict=True))
-    return rows
 
 
 @tagged("post_install", "-at_install")
@@ -73,23 +60,6 @@ class TestRoutes(PagesCommon):
                 self.plan, self.website, signups._parse(self.form())
             )
 
-    def find_routes(self):
-        """Return each method and route of ours that the server answers."""
-        found = {}
-        for rule in self.env["ir.http"].routing_map().iter_rules():
-            endpoint = rule.endpoint.original_endpoint
-            if not endpoint.__module__.startswith("odoo.addons.saas"):
-                continue
-            kind = rule.endpoint.routing["type"]
-            methods = set(rule.methods or ({"POST"} if kind == "jsonrpc" else set()))
-            for method in sorted(methods - {"HEAD", "OPTIONS"} or {"GET", "POST"}):
-                found[method, self.plain(rule)] = kind
-        return found
-
-    def plain(self, rule):
-        """Return the rule without its converters, as the table has it."""
-        return re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"<\1>", rule.rule)
-
     def ask(self, role, method, route, kind):
         extra = {"saas_signups": [self.token]} if role == "visitor" else None
         login = LOGINS.get(role, role)
@@ -108,17 +78,12 @@ class TestRoutes(PagesCommon):
             return self.post(path)
         return self.url_open(path, allow_redirects=False)
 
-    def describe(self, response):
-        target = urlsplit(response.headers.get("Location", ""))
-        return "login" if target.path == "/web/login" else str(response.status_code)
-
     def test_every_route_answers_every_role_as_the_table_says(self):
-        table, found = read_table(ROUTES), self.find_routes()
+        table, found = read_table(ROUTES), find_routes(self.env, ADDONS)
         self.assertEqual(set(found), set(table), "a route is missing in the table")
         answers = {
             key: {
-                role: self.describe(self.ask(role, *key, found[key]))
-                for role in table[key]
+                role: describe(self.ask(role, *key, found[key])) for role in table[key]
             }
             for key in table
         }
@@ -129,7 +94,7 @@ class TestRoutes(PagesCommon):
 
     def test_a_post_route_answers_no_get(self):
         self.authenticate("colleague", "colleague")
-        found = self.find_routes()
+        found = find_routes(self.env, ADDONS)
         for method, route in found:
             if method != "POST" or ("GET", route) in found:
                 continue
