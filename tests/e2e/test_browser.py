@@ -12,7 +12,10 @@ from .web import operator
 def open_tenants(page):
     page.click(".o_navbar_apps_menu button")
     page.click('.o_app[data-menu-xmlid="saas.saas_menu_root"]')
-    expect(page.locator(".o_last_breadcrumb_item")).to_contain_text("Tenants")
+    heading = page.locator(".o_last_breadcrumb_item")
+    expect(heading).to_contain_text("Needs Attention")
+    page.click('.o_menu_sections [data-menu-xmlid="saas.saas_tenant_menu"]')
+    expect(heading).to_contain_text("Tenants")
 
 
 def fill_form(page, name, customer):

@@ -1,6 +1,7 @@
 """An operator's first hour: from a master that has nothing to the first tenant."""
 
 import os
+import re
 import secrets
 
 import pytest
@@ -99,7 +100,7 @@ def test_an_operator_comes_from_an_empty_master_to_the_first_tenant(empty, new_d
     # The app is now about tenants; the page has its place in the configuration.
     page.goto(f"{empty.url}/odoo")
     open_app(page)
-    expect(page.locator(".o_last_breadcrumb_item")).to_contain_text("Tenants")
+    expect(page.locator(".o_last_breadcrumb_item")).to_contain_text("Needs Attention")
     assert desk.errors == []
 
 
@@ -154,8 +155,8 @@ def check_certificate_and_mail(set_up, empty):
     expect(dialog).to_have_count(0)
     set_up.press("mail", "Send a Test Mail to Me")
     expect(set_up.of("mail")).to_contain_text(f"has taken a test mail to {address}")
-    mail = Mailbox(empty.mailbox_url).wait(address)
-    assert mail["subject"] == "A test mail of your SaaS master"
+    subject = re.compile("A test mail of your SaaS master")
+    assert Mailbox(empty.mailbox_url).find(subject, "subject", address)
 
 
 def make_plan(set_up, page):
