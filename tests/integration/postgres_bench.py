@@ -108,6 +108,25 @@ class PostgresBench(DatabaseServerBench):
         )
         return [line.split("|") for line in output.splitlines() if line]
 
+    @contextlib.contextmanager
+    def superuser(self, database: str):
+        """A superuser's session in that database, as maintenance has one."""
+        psql = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
+        session = subprocess.Popen(
+            ["docker", "exec", "-i", NAME, *psql, "-U", "postgres", "-d", database],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with session:
+            session.stdin.write("SELECT 1;\n")
+            session.stdin.flush()
+            session.stdout.readline()
+            yield
+        others = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{database}'"
+        while self.sql(others):
+            time.sleep(0.05)
+
     def logs(self) -> str:
         """What the server wrote, which all goes to its standard error."""
         done = subprocess.run(

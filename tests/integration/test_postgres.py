@@ -212,6 +212,16 @@ def test_a_tenant_is_no_more_than_a_tenant(bench, template):
                 connection.cursor().execute(statement)
 
 
+def test_maintenance_of_a_database_only_delays_its_removal(bench, template):
+    bench.make_tenant()
+    with bench.superuser(UID), pytest.raises(RetryableError) as raised:
+        bench.server.drop_database(UID)
+    assert raised.value.reason == "in_use"
+    assert "has the database in maintenance. It is tried again." in str(raised.value)
+    bench.server.drop_database(UID)
+    assert UID not in bench.server.list_databases()
+
+
 def test_a_session_with_the_tenants_password_is_the_tenants_own(bench, template):
     """With the master's rights a trigger of the tenant could do anything."""
     bench.make_tenant()

@@ -844,6 +844,12 @@ def _translate(
         return _translate_connection(error, config)
     if code == errorcodes.INSUFFICIENT_PRIVILEGE:
         detail = error.diag.message_primary or "permission denied"
+        # A superuser's session, as autovacuum's, is no one else's to end: it will end.
+        if detail == "permission denied to terminate process":
+            return RetryableError(
+                f"{server} has the database in maintenance. It is tried again.",
+                reason="in_use",
+            )
         return RefusedError(
             f"{server} does not let role {config.user} do this: {detail}.",
             reason="privilege",
