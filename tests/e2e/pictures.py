@@ -48,6 +48,7 @@ class Gallery:
 
     def __init__(self):
         self.flaws = []
+        self.barriers = []
 
     def take(self, page, name, *, reload=False):
         """The page on a phone and on a desk: does it fit, can everybody use it?
@@ -69,7 +70,7 @@ class Gallery:
         found = page.evaluate("document.documentElement.scrollWidth")
         if found > width:
             self.flaws.append(f"{file} scrolls sideways: it is {found} px wide")
-        self.flaws += [f"{file}: {barrier}" for barrier in find_barriers(page)]
+        self.barriers += [f"{file}: {barrier}" for barrier in find_barriers(page)]
 
 
 def save(path, picture):

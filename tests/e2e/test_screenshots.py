@@ -136,6 +136,7 @@ def test_the_way_to_a_tenant(mailbox, new_desk, new_visitor, gallery):
     expect(page.get_by_role("button", name="Open my Odoo")).to_be_visible()
     gallery.take(page, "website-sign-up-ready")
     assert not gallery.flaws, "\n".join(gallery.flaws)
+    assert not gallery.barriers, "\n".join(gallery.barriers)
     assert desk.errors == []
 
 
@@ -170,6 +171,7 @@ def test_what_a_visitor_reads_where_something_is_wrong(
     )
     gallery.take(page, "website-sign-up-failed")
     assert not gallery.flaws, "\n".join(gallery.flaws)
+    assert not gallery.barriers, "\n".join(gallery.barriers)
 
 
 def test_who_waits_reads_their_place(
@@ -180,6 +182,7 @@ def test_who_waits_reads_their_place(
     expect(page.get_by_text("Your place in the queue")).to_be_visible()
     gallery.take(page, "website-sign-up-queue")
     assert not gallery.flaws, "\n".join(gallery.flaws)
+    assert not gallery.barriers, "\n".join(gallery.barriers)
 
 
 def test_a_customer_comes_back(mailbox, new_desk, new_visitor, gallery):
@@ -219,6 +222,7 @@ def test_a_customer_comes_back(mailbox, new_desk, new_visitor, gallery):
     expect(page.get_by_role("alert")).to_contain_text("too old or was used")
     gallery.take(page, "website-login-link-used")
     assert not gallery.flaws, "\n".join(gallery.flaws)
+    assert not gallery.barriers, "\n".join(gallery.barriers)
 
 
 def test_the_mails(mailbox, desk, new_visitor, gallery):
@@ -239,6 +243,7 @@ def test_the_mails(mailbox, desk, new_visitor, gallery):
         listed.first.click()
         gallery.take(page, name)
     assert not gallery.flaws, "\n".join(gallery.flaws)
+    assert not gallery.barriers, "\n".join(gallery.barriers)
 
 
 def test_the_back_office(master, desk, make_tenant, plan, gallery):
@@ -269,5 +274,6 @@ def test_the_back_office(master, desk, make_tenant, plan, gallery):
             page.get_by_role("button", name=button, exact=True).click()
             expect(page.get_by_role("dialog")).to_be_visible()
         gallery.take(page, name, reload=not button)
+    # What axe finds here is the web client's own frame: bars, search and settings.
     assert not gallery.flaws, "\n".join(gallery.flaws)
     assert desk.errors == []
