@@ -44,11 +44,14 @@ HEIGHT = """() => {
 
 
 class Gallery:
-    """Takes pictures of pages, and notes what is wrong with them."""
+    """Takes pictures of pages, and notes what is wrong with them.
 
-    def __init__(self):
+    :param bool axe: whether to look for what keeps people out
+    """
+
+    def __init__(self, *, axe=True):
+        self.axe = axe
         self.flaws = []
-        self.barriers = []
 
     def take(self, page, name, *, reload=False):
         """The page on a phone and on a desk: does it fit, can everybody use it?
@@ -70,7 +73,8 @@ class Gallery:
         found = page.evaluate("document.documentElement.scrollWidth")
         if found > width:
             self.flaws.append(f"{file} scrolls sideways: it is {found} px wide")
-        self.barriers += [f"{file}: {barrier}" for barrier in find_barriers(page)]
+        if self.axe:
+            self.flaws += [f"{file}: {barrier}" for barrier in find_barriers(page)]
 
 
 def save(path, picture):

@@ -1,6 +1,7 @@
 """Every page of ours on a phone and on a desk, kept as a picture in docs/screenshots.
 
-Each of them fits without scrolling sideways, and axe finds nothing serious in it.
+Each of them fits without scrolling sideways, and axe finds nothing serious in those of
+visitors and customers.
 """
 
 import json
@@ -67,6 +68,12 @@ OFFICE = (
 @pytest.fixture
 def gallery():
     return Gallery()
+
+
+@pytest.fixture
+def office_gallery():
+    """What axe finds there is the web client's own frame: bars, search, settings."""
+    return Gallery(axe=False)
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +143,6 @@ def test_the_way_to_a_tenant(mailbox, new_desk, new_visitor, gallery):
     expect(page.get_by_role("button", name="Open my Odoo")).to_be_visible()
     gallery.take(page, "website-sign-up-ready")
     assert not gallery.flaws, "\n".join(gallery.flaws)
-    assert not gallery.barriers, "\n".join(gallery.barriers)
     assert desk.errors == []
 
 
@@ -171,7 +177,6 @@ def test_what_a_visitor_reads_where_something_is_wrong(
     )
     gallery.take(page, "website-sign-up-failed")
     assert not gallery.flaws, "\n".join(gallery.flaws)
-    assert not gallery.barriers, "\n".join(gallery.barriers)
 
 
 def test_who_waits_reads_their_place(
@@ -182,7 +187,6 @@ def test_who_waits_reads_their_place(
     expect(page.get_by_text("Your place in the queue")).to_be_visible()
     gallery.take(page, "website-sign-up-queue")
     assert not gallery.flaws, "\n".join(gallery.flaws)
-    assert not gallery.barriers, "\n".join(gallery.barriers)
 
 
 def test_a_customer_comes_back(mailbox, new_desk, new_visitor, gallery):
@@ -222,7 +226,6 @@ def test_a_customer_comes_back(mailbox, new_desk, new_visitor, gallery):
     expect(page.get_by_role("alert")).to_contain_text("too old or was used")
     gallery.take(page, "website-login-link-used")
     assert not gallery.flaws, "\n".join(gallery.flaws)
-    assert not gallery.barriers, "\n".join(gallery.barriers)
 
 
 def test_the_mails(mailbox, desk, new_visitor, gallery):
@@ -243,10 +246,9 @@ def test_the_mails(mailbox, desk, new_visitor, gallery):
         listed.first.click()
         gallery.take(page, name)
     assert not gallery.flaws, "\n".join(gallery.flaws)
-    assert not gallery.barriers, "\n".join(gallery.barriers)
 
 
-def test_the_back_office(master, desk, make_tenant, plan, gallery):
+def test_the_back_office(master, desk, make_tenant, plan, office_gallery):
     tenant = make_tenant("alfa-bakery", "Alfa Bakery")
     master.provision(tenant)
     known = master.search("saas.image", [("reference", "=", WRONG_IMAGE)])
@@ -273,6 +275,5 @@ def test_the_back_office(master, desk, make_tenant, plan, gallery):
         if button:
             page.get_by_role("button", name=button, exact=True).click()
             expect(page.get_by_role("dialog")).to_be_visible()
-        gallery.take(page, name, reload=not button)
-    # What axe finds here is the web client's own frame: bars, search and settings.
-    assert not gallery.flaws, "\n".join(gallery.flaws)
+        office_gallery.take(page, name, reload=not button)
+    assert not office_gallery.flaws, "\n".join(office_gallery.flaws)
