@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 
 from ..const import (
     OBSERVED,
@@ -360,6 +361,14 @@ class SaasTenant(models.Model):
         return [state for state in STATES_BY_URGENCY if state in states]
 
     # === BUSINESS METHODS === #
+
+    @api.model
+    def _get_customer_domain(self):
+        """Return what the current user sees as a customer, whatever their groups."""
+        customer = self.env.user.partner_id.commercial_partner_id
+        return Domain("partner_id", "child_of", customer.id) & Domain(
+            "state", "!=", "deleted"
+        )
 
     def _get_host(self):
         """Return the main host name, empty where it has none any more."""

@@ -83,11 +83,7 @@ class BackupPortal(CustomerPortal):
     # === HELPERS === #
 
     def _get_backup_domain(self):
-        """Return what the current user sees as a customer, whatever their groups."""
-        customer = request.env.user.partner_id.commercial_partner_id
-        return Domain("partner_id", "child_of", customer.id) & Domain(
-            "state", "!=", "deleted"
-        )
+        return request.env["saas.tenant"]._get_customer_domain()
 
     def _get_backed_up(self, tenant_id):
         """Return the customer's own tenant; those of others answer like what is not."""

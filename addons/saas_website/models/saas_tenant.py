@@ -3,7 +3,6 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
 
 from odoo.addons.saas.const import TRANSITIONS, UNFINISHED
 from odoo.addons.saas.engine import names
@@ -22,14 +21,6 @@ class SaasTenant(models.Model):
             return identity
         return dataclasses.replace(
             identity, name=contact.name, login=contact.email, email=contact.email
-        )
-
-    @api.model
-    def _get_customer_domain(self):
-        """Return what the current user sees as a customer, whatever their groups."""
-        customer = self.env.user.partner_id.commercial_partner_id
-        return Domain("partner_id", "child_of", customer.id) & Domain(
-            "state", "!=", "deleted"
         )
 
     def _restart_for_customer(self):
