@@ -15,13 +15,14 @@ import time
 from collections.abc import Sequence
 
 from . import downloads
-from .settings import TEST_STACK, Settings
+from .settings import Settings
 from .shell import Shell, StackError
 
+STACK = "saas-otest"
 CACHE_STACK = "saas-cache"
-DATABASE_CONTAINER = f"{TEST_STACK}-odoo-db"
-ODOO_CONTAINER = f"{TEST_STACK}-odoo"
-NETWORK = f"{TEST_STACK}_odoo"
+DATABASE_CONTAINER = f"{STACK}-db"
+ODOO_CONTAINER = f"{STACK}-odoo"
+NETWORK = f"{STACK}_odoo"
 DATABASE_VOLUME = "saas-cache-odoo-db"
 FILES_VOLUME = "saas-cache-odoo-files"
 SCRATCH = "scratch"
@@ -137,7 +138,7 @@ class Runner:
             raise StackError("Odoo cannot install the addons.", log[-3000:])
         login = ["db_host=db", "db_user=odoo", "db_password=odoo", "data_dir=/tmp/odoo"]
         self._shell.docker(
-            *("run", "--rm", "--label", f"saas.stack={TEST_STACK}"),
+            *("run", "--rm", "--label", f"saas.stack={STACK}"),
             *("--network", NETWORK, "--user", f"{os.getuid()}:{os.getgid()}"),
             *("--volume", f"{self._settings.root}/addons:/opt/saas/addons"),
             *("--no-healthcheck", "--entrypoint", "sh", "saas-master:latest", "-c"),
@@ -153,7 +154,7 @@ class Runner:
 
     def _start_postgres(self) -> None:
         self.stop()
-        ours = f"saas.stack={TEST_STACK}"
+        ours = f"saas.stack={STACK}"
         self._shell.docker("network", "create", "--label", ours, NETWORK)
         for volume in (DATABASE_VOLUME, FILES_VOLUME):
             self._shell.docker(
@@ -222,7 +223,7 @@ class Runner:
     def _rename_files(self, source: str, target: str) -> None:
         move = f"cd /f/filestore && rm -rf {target} && mv {source} {target}"
         self._shell.docker(
-            *("run", "--rm", "--label", f"saas.stack={TEST_STACK}", "--user", "root"),
+            *("run", "--rm", "--label", f"saas.stack={STACK}", "--user", "root"),
             *("--volume", f"{FILES_VOLUME}:/f", "--entrypoint", "sh"),
             *("saas-master:latest", "-c", move),
         )
@@ -233,7 +234,7 @@ class Runner:
         done = self._shell.run(
             [
                 *(*self._shell.docker_command, "run", "--name", ODOO_CONTAINER),
-                *("--label", f"saas.stack={TEST_STACK}", "--network", NETWORK),
+                *("--label", f"saas.stack={STACK}", "--network", NETWORK),
                 *("--volume", f"{FILES_VOLUME}:/var/lib/odoo"),
                 *("--volume", f"{self._settings.root}/addons:/opt/saas/addons:ro"),
                 *("--no-healthcheck", "--shm-size", "256m", "--entrypoint", "sh"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from xml.etree import ElementTree
 
-from . import clean, engine, odoo_tests
+from . import clean, odoo_tests
 from .demo import STACK_PHASES, Stack
 from .packages import Apt
 from .settings import EMPTY_STACK, TEST_STACK, Settings
@@ -19,6 +21,8 @@ from .shell import Progress, Shell, StackError
 
 INTEGRATION_STACK = "saas-itest"
 LEVELS = ("lint", "unit", "odoo", "integration", "e2e")
+# It waits half of its time for what it has started: the others use that.
+ASIDE = "e2e"
 IMAGE_PHASES = 5
 REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
 
@@ -68,6 +72,7 @@ def all_stacks(settings: Settings) -> list[str]:
         TEST_STACK,
         EMPTY_STACK,
         INTEGRATION_STACK,
+        odoo_tests.STACK,
         odoo_tests.CACHE_STACK,
     ]
 
@@ -128,14 +133,10 @@ class Run:
         return [word for name in names for word in ("-p", f"odoo.addons.{name}.engine")]
 
     def run_unit(self) -> Result:
-        # Backups are compressed by the program, also where there is no toolbox.
-        self.apt.ensure("zstd", "zstd")
         return self._pytest("unit")
 
     def run_odoo(self) -> Result:
         """The addons' own tests, by Odoo's own runner in the master's image."""
-        stack = self._stack(IMAGE_PHASES)
-        stack.have_images()
         addons = [self.addon] if self.addon else [path.name for path in self._addons()]
         runner = odoo_tests.Runner(self.settings, self.shell)
         try:
@@ -145,15 +146,12 @@ class Run:
         return Result("odoo", found.passed, found.failed).checked(found.code)
 
     def run_integration(self) -> Result:
-        self._stack(IMAGE_PHASES).have_images()
-        clean.remove_stack(self.shell, INTEGRATION_STACK)
         try:
             return self._pytest("integration", {"SAAS_STACK": INTEGRATION_STACK})
         finally:
             clean.remove_stack(self.shell, INTEGRATION_STACK)
 
     def run_e2e(self) -> Result:
-        self.apt.ensure("chromium", "chromium", "fonts-liberation")
         self._stack(STACK_PHASES).up()
         try:
             return self._pytest("e2e", self.stack_environment())
@@ -224,11 +222,26 @@ class Run:
         )
         stamp.write_text(wanted)
 
+    def prepare(self, names: Sequence[str]) -> None:
+        """Have what these levels need of the machine; none of them installs anything.
+
+        :raise StackError: something cannot be had
+        """
+        self.ensure_venv()
+        if "unit" in names:
+            # Backups are compressed by the program, also where there is no toolbox.
+            self.apt.ensure("zstd", "zstd")
+        if "e2e" in names:
+            self.apt.ensure("chromium", "chromium", "fonts-liberation")
+        if set(names) - {"lint", "unit"}:
+            # Images first: only an engine that runs tells what was left behind.
+            self._stack(IMAGE_PHASES).have_images()
+            self.remove_leftovers()
+
     def remove_leftovers(self) -> None:
         """Remove what a run that was killed has left behind."""
-        if not engine.answers(self.shell):
-            return
-        stacks = [INTEGRATION_STACK, EMPTY_STACK, *([] if keeps() else [TEST_STACK])]
+        stacks = [INTEGRATION_STACK, EMPTY_STACK, odoo_tests.STACK]
+        stacks += [] if keeps() else [TEST_STACK]
         for name in stacks:
             removed = clean.remove_stack(self.shell, name)
             if any(removed.values()):
@@ -258,22 +271,58 @@ def run(settings: Settings, shell: Shell, names: Sequence[str], addon: str) -> i
 
 
 def _run_levels(tests: Run, names: Sequence[str]) -> list[Result]:
+    """The results of these levels, in their order."""
     try:
         print("== prepare", flush=True)
-        tests.ensure_venv()
-        if set(names) - {"lint", "unit"}:
-            tests.remove_leftovers()
+        tests.prepare(names)
     except StackError as error:
         print(f"{error.message}\n{error.details}", flush=True)
         return [Result("prepare", 0, (error.message,))]
-    return [tests.level(name) for name in names]
+    others = [name for name in names if name != ASIDE]
+    if ASIDE not in names or not others:
+        return [tests.level(name) for name in names]
+    aside = Aside(tests, ASIDE)
+    results = {name: tests.level(name) for name in others}
+    results[ASIDE] = aside.wait()
+    return [results[name] for name in names]
+
+
+class Aside:
+    """One level in a process beside the others; what it says comes at its end."""
+
+    def __init__(self, tests: Run, name: str) -> None:
+        self._name = name
+        self._log = tests.reports / f"{name}.log"
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        print(f"\n== {name} runs beside the others; it says later what it did.")
+        sys.stdout.flush()
+        fork = multiprocessing.get_context("fork")
+        self._end, end = fork.Pipe(duplex=False)
+        self._process = fork.Process(target=self._run, args=(tests, end))
+        self._process.start()
+        end.close()
+
+    def wait(self) -> Result:
+        """What came of the level, once it has ended."""
+        try:
+            result: Result = self._end.recv()
+        except EOFError:
+            result = Result(self._name, 0, ("ended before it could say how",))
+        self._process.join()
+        print(self._log.read_text(encoding="utf-8", errors="replace"), flush=True)
+        return result
+
+    def _run(self, tests: Run, end: Connection) -> None:
+        with self._log.open("wb") as log:
+            for stream in (1, 2):  # also of the programs that it starts
+                os.dup2(log.fileno(), stream)
+        end.send(tests.level(self._name))
 
 
 def bench(settings: Settings, shell: Shell) -> int:
     """Measure on a stack of its own; the exit code."""
     tests = Run(settings, shell, "")
-    tests.ensure_venv()
-    tests.remove_leftovers()
+    tests.prepare(["bench"])
     Stack(settings, shell, Progress(STACK_PHASES)).up()
     env = {**os.environ, **tests.stack_environment()}
     try:

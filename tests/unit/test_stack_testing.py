@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
+
 import pytest
 
 from stack import odoo_tests, testing
+from stack.shell import StackError
 from stack.testing import Result
 
 JUNIT = """<testsuites><testsuite>
@@ -46,19 +52,63 @@ def test_the_last_line_sums_all_levels():
     assert testing.last_line(results) == "5 passed, 3 failed"
 
 
-def test_every_level_runs_even_if_an_earlier_one_failed():
-    class Levels:
-        def ensure_venv(self):
-            pass
+class Levels:
+    """A run whose levels do what the test says."""
 
-        def remove_leftovers(self):
-            pass
+    def __init__(self, folder, **levels):
+        self.reports = folder
+        self.levels = levels
 
-        def level(self, name):
-            return Result(name, 0, ("bad",))
+    def prepare(self, names):
+        if "lint" in names and "lint" in self.levels:
+            raise StackError("There is no engine.")
 
-    results = testing._run_levels(Levels(), testing.LEVELS)
+    def level(self, name):
+        run = self.levels.get(name)
+        return run() if run else Result(name, 0, ("bad",))
+
+
+def test_every_level_runs_even_if_an_earlier_one_failed(tmp_path):
+    results = testing._run_levels(Levels(tmp_path), testing.LEVELS)
     assert [result.level for result in results] == list(testing.LEVELS)
+
+
+def test_nothing_runs_where_the_machine_lacks_something(tmp_path, capfd):
+    results = testing._run_levels(Levels(tmp_path, lint=1), testing.LEVELS)
+    assert results == [Result("prepare", 0, ("There is no engine.",))]
+
+
+def test_the_slowest_level_runs_beside_the_others_and_is_told_at_its_end(
+    tmp_path, capfd
+):
+    waiting = tmp_path / "waiting"
+
+    def slow():
+        waiting.touch()
+        while waiting.exists():
+            time.sleep(0.01)
+        subprocess.run(["echo", "said by a program of the slow one"], check=True)
+        return Result("e2e", 7)
+
+    def quick():
+        while not waiting.exists():
+            time.sleep(0.01)
+        waiting.unlink()
+        subprocess.run(["echo", "said by the quick one"], check=True)
+        return Result("unit", 2)
+
+    levels = Levels(tmp_path, e2e=slow, unit=quick)
+    results = testing._run_levels(levels, ["unit", "e2e"])
+    assert results == [Result("unit", 2), Result("e2e", 7)]
+    lines = capfd.readouterr().out.splitlines()
+    quick, slow = "said by the quick one", "said by a program of the slow one"
+    assert lines.index(quick) < lines.index(slow)
+
+
+def test_a_level_beside_the_others_that_is_killed_has_failed(tmp_path, capfd):
+    levels = Levels(tmp_path, e2e=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    [_unit, result] = testing._run_levels(levels, ["unit", "e2e"])
+    assert result == Result("e2e", 0, ("ended before it could say how",))
 
 
 def test_odoos_own_log_is_counted():
