@@ -123,7 +123,12 @@ def tenant(master, make_tenant):
 def browser():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(FLAGS), headless=True
+            executable_path=CHROMIUM,
+            args=list(FLAGS),
+            headless=True,
+            # Its helpers leave the family of who runs the tests, and would show to all
+            # on this machine the secrets that the tests are told.
+            env={name: os.environ[name] for name in ("HOME", "PATH")},
         )
         yield browser
         browser.close()
