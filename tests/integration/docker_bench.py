@@ -29,7 +29,12 @@ IMAGE_WITHOUT_USER = f"{STACK}:nouser"
 FOREIGN = f"{STACK}.foreign"
 
 CONFIG = DockerConfig(
-    url=SOCKET, stack=STACK, network=NETWORK, subnet=SUBNET, bridge=BRIDGE
+    url=SOCKET,
+    stack=STACK,
+    network=NETWORK,
+    subnet=SUBNET,
+    bridge=BRIDGE,
+    toolbox=IMAGE,
 )
 
 # What the driver needs of an image, without an Odoo in it.
@@ -192,6 +197,14 @@ class DockerBench(Bench):
         return {
             row["Name"] for row in self.api.volumes(filters=filters)["Volumes"] or ()
         }
+
+    def everything(self):
+        filters = {"label": [f"{objects.LABEL_STACK}={STACK}"]}
+        rows = self.api.containers(all=True, filters=filters)
+        volumes = self.api.volumes(filters=filters)["Volumes"] or ()
+        return sorted(
+            [row["Names"][0] for row in rows] + [row["Name"] for row in volumes]
+        )
 
     def task(self, key, exit_code=0, **more):
         command = ("sleep", "infinity")

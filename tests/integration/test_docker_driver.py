@@ -522,6 +522,15 @@ def test_a_missing_toolbox_is_told(bench):
     assert bench.missing_image in caught.value.message
 
 
+def test_what_a_killed_look_at_memory_and_disk_left_goes_with_the_next(bench, driver):
+    body = objects.make_measure(CONFIG)
+    left = bench.api.create_container_from_config(body)["Id"]
+    bench.api.start(left)
+    bench.api.wait(left)
+    driver.measure()
+    assert bench.everything() == []
+
+
 def test_an_address_taken_by_another_container_is_told(bench, driver):
     bench.api.create_container_from_config(
         {

@@ -93,6 +93,10 @@ class Bench(ABC):
     def shared_volumes(self) -> set[str]:
         """The names of what tasks share and the driver has made."""
 
+    @abstractmethod
+    def everything(self) -> list[str]:
+        """Names of all containers and volumes that are ours."""
+
     def spec(self, uid: str = UID, slot: int = 0, **more: object) -> TenantSpec:
         spec = TenantSpec(
             uid=uid,
@@ -143,6 +147,17 @@ class DriverContract:
     @pytest.fixture
     def driver(self, bench: Bench) -> Driver:
         return bench.driver
+
+    # === THE SERVER === #
+
+    def test_memory_and_disk_are_measured_and_nothing_is_left_of_it(
+        self, bench, driver
+    ):
+        before = bench.everything()
+        room = driver.measure()
+        assert 0 < room.memory_free < room.memory
+        assert 0 < room.disk_free < room.disk
+        assert bench.everything() == before
 
     # === ABSENCE === #
 
@@ -478,6 +493,7 @@ class DriverContract:
             lambda: driver.observe(UID),
             driver.list_tenants,
             driver.list_state,
+            driver.measure,
             lambda: driver.start(UID),
             lambda: driver.stop(UID),
             lambda: driver.delete(UID, keep_data=False),

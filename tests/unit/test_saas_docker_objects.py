@@ -8,8 +8,8 @@ import tarfile
 
 import pytest
 
-from odoo.addons.saas.engine.driver import Limits, Target, TaskSpec, TenantSpec
-from odoo.addons.saas.engine.errors import RefusedError
+from odoo.addons.saas.engine.driver import Limits, Room, Target, TaskSpec, TenantSpec
+from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 from odoo.addons.saas_docker.engine import objects
 from odoo.addons.saas_docker.engine.objects import DockerConfig
 
@@ -353,3 +353,41 @@ def test_a_file_name_that_leads_elsewhere_is_refused(name):
     with pytest.raises(RefusedError) as caught:
         objects.make_archive({name: b""})
     assert caught.value.reason == "bad_name"
+
+
+# === MEMORY AND DISK === #
+
+MEASURED = """\
+MemTotal:       24607996 kB
+MemFree:         1234567 kB
+MemAvailable:   20000000 kB
+SwapTotal:             0 kB
+    1B-blocks        Avail
+ 104857600000  52428800000
+"""
+
+
+def test_what_a_look_has_written_is_bytes_of_memory_and_disk():
+    assert objects.read_room(MEASURED) == Room(
+        memory=24607996 * 1024,
+        memory_free=20000000 * 1024,
+        disk=104857600000,
+        disk_free=52428800000,
+    )
+
+
+@pytest.mark.parametrize("text", ["", "sh: df: not found\n", MEASURED[:60]])
+def test_what_says_neither_is_told_with_its_words(text):
+    with pytest.raises(RetryableError, match="could not be measured") as caught:
+        objects.read_room(text)
+    assert caught.value.reason == "unreadable"
+
+
+def test_a_look_at_memory_and_disk_gets_no_volume_and_no_network():
+    config = dataclasses.replace(CONFIG, toolbox="saas-toolbox")
+    body = objects.make_measure(config)
+    assert body["Image"] == "saas-toolbox"
+    assert body["Labels"] == {"saas.stack": "saas", "saas.kind": "measure"}
+    assert body["HostConfig"]["Mounts"] == []
+    assert body["HostConfig"]["NetworkMode"] == "none"
+    assert body["HostConfig"]["ReadonlyRootfs"] is True

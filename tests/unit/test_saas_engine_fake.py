@@ -71,6 +71,9 @@ class FakeBench(Bench):
     def shared_volumes(self):
         return set(self.driver.volumes)
 
+    def everything(self):
+        return [*self.driver.containers, *self.driver.state, *self.driver.volumes]
+
     def task(self, key, exit_code=0, **more):
         self.driver.outcomes[key] = exit_code
         values = {"key": key, "image": IMAGE, "command": ("true",)}

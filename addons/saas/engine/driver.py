@@ -139,6 +139,20 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Room:
+    """What a server has, and what is left of it, in bytes.
+
+    :param int memory_free: what further programs could get
+    :param int disk: of where images, containers and volumes lie
+    """
+
+    memory: int
+    memory_free: int
+    disk: int
+    disk_free: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Event:
     """Something happened to a tenant's container; says no more than "look again"."""
 
@@ -165,6 +179,13 @@ class Driver(ABC):
     @abstractmethod
     def prepare(self) -> None:
         """Make what all tenants share (the isolated network)."""
+
+    @abstractmethod
+    def measure(self) -> Room:
+        """Look how much memory and disk the server has left.
+
+        :raise RefusedError: ``image_missing``, where it needs one to look
+        """
 
     @abstractmethod
     def ensure(self, spec: TenantSpec) -> None:

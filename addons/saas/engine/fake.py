@@ -20,6 +20,7 @@ from .driver import (
     Event,
     Observation,
     Phase,
+    Room,
     Target,
     TaskObservation,
     TaskPhase,
@@ -29,6 +30,8 @@ from .driver import (
 from .errors import EngineError, RefusedError, RetryableError
 from .postgres import DatabaseServer, DatabaseServerConfig
 from .proxy import Proxy, Route
+
+GIB = 2**30
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -169,6 +172,7 @@ class FakeDriver(Recorder, Driver):
     :param foreign: names of volumes that are not ours, as uids
     :param volumes: names of what tasks share
     :param outcomes: exit code by task key; None goes on forever, 0 when not given
+    :param room: what is measured
     """
 
     def __init__(
@@ -189,6 +193,7 @@ class FakeDriver(Recorder, Driver):
         self.tasks: dict[tuple[str, str], FakeTask] = {}
         self.outcomes: dict[str, int | None] = {}
         self.happened: list[Event] = []
+        self.room = Room(16 * GIB, 8 * GIB, 100 * GIB, 60 * GIB)
 
     @_verb
     def check(self) -> str:
@@ -205,6 +210,10 @@ class FakeDriver(Recorder, Driver):
     @_verb
     def prepare(self) -> None:
         self.prepared = True
+
+    @_verb
+    def measure(self) -> Room:
+        return self.room
 
     @_verb
     def ensure(self, spec: TenantSpec) -> None:

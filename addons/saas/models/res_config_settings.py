@@ -1,4 +1,7 @@
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from .saas_server import FULL_PERCENT
 
 
 class ResConfigSettings(models.TransientModel):
@@ -16,3 +19,18 @@ class ResConfigSettings(models.TransientModel):
         config_parameter="saas.login_consent",
         help="Staff log in only to tenants whose customer allows it.",
     )
+    saas_full_percent = fields.Integer(
+        string="Nearly Full At",
+        config_parameter="saas.full_percent",
+        default=FULL_PERCENT,
+        help="Percent of a server's room, memory or disk that is in use; from there on "
+        "it is shown under Needs Attention.",
+    )
+
+    @api.constrains("saas_full_percent")
+    def _check_full_percent(self):
+        for settings in self:
+            if not 1 <= settings.saas_full_percent <= 100:
+                raise ValidationError(
+                    self.env._("“Nearly Full At” is a number from 1 to 100.")
+                )

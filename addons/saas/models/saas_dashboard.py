@@ -3,11 +3,12 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.fields import Domain
+from odoo.tools import formatLang
 
 from ..const import STATES_BY_URGENCY, TROUBLED, TROUBLED_ATTEMPTS, UNFINISHED
 
 SLOW = timedelta(minutes=10)  # an operation that takes longer needs a look
-FULL_PERCENT = 90  # of a server's room
+BRIM_PERCENT = 98  # of anything that a server has: nothing more fits
 ITEMS_OF_A_SORT = 20  # the rest is one line that leads to a list
 CHECKED_MODELS = ("saas.server", "saas.proxy", "saas.database.server")
 LEVELS = ("danger", "warning")
@@ -84,14 +85,16 @@ class SaasDashboard(models.AbstractModel):
         return item
 
     @api.model
-    def _make_list_item(self, domain, *, model, subject, label, message, date=False):
+    def _make_list_item(
+        self, domain, *, model, subject, label, message, level="warning", date=False
+    ):
         """Return a line that stands for many records and opens their list."""
         return {
             "key": f"{model},{label}",
             "subject": subject,
             "label": label,
             "message": message,
-            "level": "warning",
+            "level": level,
             "date": fields.Datetime.to_string(date) or "",
             "model": model,
             "res_id": False,
@@ -136,7 +139,9 @@ class SaasDashboard(models.AbstractModel):
                 model=model,
                 subject=self.env[model]._description,
                 label=self.env._("More"),
-                message=self.env._("%s more are not shown here.", rest),
+                message=self.env._("One more is not shown here.")
+                if rest == 1
+                else self.env._("%s more are not shown here.", rest),
             )
         ]
 
@@ -250,7 +255,13 @@ class SaasDashboard(models.AbstractModel):
                 subject=self.env._("Operations"),
                 label=self.env._("Waiting"),
                 message=self.env._(
-                    "%s should have begun and wait. Look whether the worker runs.",
+                    "One operation should have begun and waits. Look whether the "
+                    "worker runs."
+                )
+                if count == 1
+                else self.env._(
+                    "%s operations should have begun and wait. Look whether the "
+                    "worker runs.",
                     count,
                 ),
                 date=since,
@@ -262,13 +273,19 @@ class SaasDashboard(models.AbstractModel):
     @api.model
     def _find_servers(self):
         servers = self.env["saas.server"].search([])
+        percent = servers._get_full_percent()
         full = servers.filtered(
             lambda server: (
                 not server.draining
-                and server.tenant_count * 100 >= server.max_tenants * FULL_PERCENT
+                and server.tenant_count * 100 >= server.max_tenants * percent
             )
         )
         items = [self._make_full_item(server) for server in full]
+        for server in servers:
+            if server.memory_percent >= percent:
+                items.append(self._make_memory_item(server))
+            if server.disk_percent >= percent:
+                items.append(self._make_disk_item(server))
         for server in servers.filtered("orphans"):
             items.append(
                 self._make_item(
@@ -289,13 +306,51 @@ class SaasDashboard(models.AbstractModel):
             server,
             label=self.env._("Nearly full"),
             message=self.env._(
-                "It has %(count)s tenants and room for %(room)s. Add a server, or "
-                "raise its room.",
+                "%(count)s of its %(room)s places are taken. Add a server, or raise "
+                "its room.",
                 count=server.tenant_count,
                 room=server.max_tenants,
             ),
             level="danger" if server.tenant_count >= server.max_tenants else "warning",
         )
+
+    @api.model
+    def _make_memory_item(self, server):
+        return self._make_item(
+            server,
+            label=self.env._("Little memory"),
+            message=self.env._(
+                "%(free)s of its %(total)s GiB of memory are free. Give it more, or "
+                "let it drain and add a server.",
+                free=self._format_size(server.memory_free),
+                total=self._format_size(server.memory),
+            ),
+            level=self._get_level(server.memory_percent),
+            date=server.date_measured,
+        )
+
+    @api.model
+    def _make_disk_item(self, server):
+        return self._make_item(
+            server,
+            label=self.env._("Little disk"),
+            message=self.env._(
+                "%(free)s of its %(total)s GiB of disk are free. Give it more, or "
+                "remove images and tenants that nobody needs.",
+                free=self._format_size(server.disk_free),
+                total=self._format_size(server.disk),
+            ),
+            level=self._get_level(server.disk_percent),
+            date=server.date_measured,
+        )
+
+    @api.model
+    def _get_level(self, percent):
+        return "danger" if percent >= BRIM_PERCENT else "warning"
+
+    @api.model
+    def _format_size(self, size):
+        return formatLang(self.env, size, digits=1)
 
     @api.model
     def _find_broken_connections(self):

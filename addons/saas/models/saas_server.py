@@ -1,7 +1,14 @@
+import logging
+
 from odoo import api, fields, models
 from odoo.fields import Domain
 
-from ..engine.errors import RefusedError, RetryableError
+from ..engine.errors import EngineError, RefusedError, RetryableError
+
+_logger = logging.getLogger(__name__)
+
+GIB = 2**30
+FULL_PERCENT = 90  # of anything that a server has
 
 
 class SaasServer(models.Model):
@@ -39,6 +46,13 @@ class SaasServer(models.Model):
     draining = fields.Boolean(help="Keeps its tenants and takes no new ones.")
     tenant_ids = fields.One2many("saas.tenant", "server_id", string="Tenants")
     tenant_count = fields.Integer(compute="_compute_tenant_count")
+    memory = fields.Float(string="Memory (GiB)", readonly=True, copy=False)
+    memory_free = fields.Float(string="Free Memory (GiB)", readonly=True, copy=False)
+    memory_percent = fields.Float(string="Memory in Use", compute="_compute_percents")
+    disk = fields.Float(string="Disk (GiB)", readonly=True, copy=False)
+    disk_free = fields.Float(string="Free Disk (GiB)", readonly=True, copy=False)
+    disk_percent = fields.Float(string="Disk in Use", compute="_compute_percents")
+    date_measured = fields.Datetime(string="Measured On", readonly=True, copy=False)
     orphans = fields.Text(
         readonly=True,
         copy=False,
@@ -61,6 +75,14 @@ class SaasServer(models.Model):
         )
         for server in self:
             server.tenant_count = placed.get(server, 0)
+
+    @api.depends("memory", "memory_free", "disk", "disk_free")
+    def _compute_percents(self):
+        for server in self:
+            for name in ("memory", "disk"):
+                total, free = server[name], server[f"{name}_free"]
+                used = 100 * (total - free) / total if total else 0
+                server[f"{name}_percent"] = used
 
     # === CRUD === #
 
@@ -129,6 +151,30 @@ class SaasServer(models.Model):
         placed = self.env["saas.tenant"].search([("server_id", "=", self.id)])
         taken = set(placed.mapped("slot"))
         return (slot for slot in range(self.max_tenants) if slot not in taken)
+
+    def _measure(self):
+        """Write down what is left of the server; what cannot be measured stays."""
+        self.ensure_one()
+        try:
+            room = self._get_driver().measure()
+        except EngineError as error:
+            _logger.warning("measure of %s: %s", self.name, error.message)
+            return
+        self.write(
+            {
+                "memory": room.memory / GIB,
+                "memory_free": room.memory_free / GIB,
+                "disk": room.disk / GIB,
+                "disk_free": room.disk_free / GIB,
+                "date_measured": fields.Datetime.now(),
+            }
+        )
+
+    @api.model
+    def _get_full_percent(self):
+        """Return from which share on a server is nearly full, by the settings."""
+        parameters = self.env["ir.config_parameter"].sudo()
+        return int(parameters.get_param("saas.full_percent") or FULL_PERCENT)
 
     def _prepare_outside(self):
         self._get_driver().prepare()

@@ -133,6 +133,7 @@ class SaasServer(models.Model):
             routes=routes.keys(),
             roles=self.database_server_id._get_database_server().list_roles(),
         )
+        self._measure()
         if self.check_state != "ok":
             self._write_check("ok", False)
 

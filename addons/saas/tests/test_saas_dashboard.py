@@ -1,11 +1,13 @@
+import dataclasses
 from datetime import timedelta
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from ..engine.driver import Phase
+from ..engine.fake import GIB
 from ..models import saas_tenant_steps
 from .common import IMAGE, SaasCommon
 
@@ -120,7 +122,7 @@ class TestDashboard(SaasCommon):
             operation = tenant.action_restart().sudo()
             operation.date_next = fields.Datetime.now() - timedelta(minutes=11)
         [item] = self.get_data()["items"]
-        self.assertIn("2 should have begun", item["message"])
+        self.assertIn("2 operations should have begun", item["message"])
         found = self.env["saas.operation"].search(item["domain"])
         self.assertEqual(found.tenant_id, self.tenant | other)
 
@@ -142,9 +144,35 @@ class TestDashboard(SaasCommon):
         self.server.max_tenants = 1
         item = self.find(self.server)
         self.assertEqual((item["label"], item["level"]), ("Nearly full", "danger"))
-        self.assertIn("1 tenants and room for 1", item["message"])
+        self.assertIn("1 of its 1 places are taken", item["message"])
         self.server.draining = True
         self.assertEqual(self.get_data()["items"], [])
+
+    def measure(self, **room):
+        self.driver.room = dataclasses.replace(self.driver.room, **room)
+        self.server._measure()
+
+    def test_a_server_is_shown_when_its_memory_or_its_disk_is_nearly_used_up(self):
+        self.measure()
+        self.assertEqual(self.get_data()["items"], [])
+        self.measure(memory_free=3 * GIB // 2)
+        item = self.find(self.server)
+        self.assertEqual((item["label"], item["level"]), ("Little memory", "warning"))
+        self.assertIn("1.5 of its 16.0 GiB of memory are free", item["message"])
+        self.assertTrue(item["date"])
+        self.measure(memory_free=8 * GIB, disk_free=GIB)
+        item = self.find(self.server)
+        self.assertEqual((item["label"], item["level"]), ("Little disk", "danger"))
+        self.assertIn("1.0 of its 100.0 GiB of disk are free", item["message"])
+
+    def test_from_when_on_a_server_is_nearly_full_is_a_setting(self):
+        self.measure()
+        settings = self.env["res.config.settings"]
+        settings.create({"saas_full_percent": 40}).execute()
+        labels = [item["label"] for item in self.get_data()["items"]]
+        self.assertEqual(labels, ["Little memory", "Little disk"])
+        with self.assertRaisesRegex(ValidationError, "from 1 to 100"):
+            settings.create({"saas_full_percent": 101})
 
     def test_whatever_failed_its_last_test_is_shown_and_managers_test_it_again(self):
         for record in (self.server, self.proxy, self.database_server):

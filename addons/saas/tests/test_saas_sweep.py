@@ -6,7 +6,7 @@ from odoo.tools import mute_logger
 
 from ..const import QUARANTINE_DAYS
 from ..engine.driver import Phase
-from ..engine.fake import LostDriver
+from ..engine.fake import LostDriver, RefusingDriver
 from .common import SaasCommon
 
 
@@ -60,6 +60,22 @@ class TestSweep(SaasCommon):
         self.env["saas.server"]._cron_resync()
         self.assertEqual(self.server.orphans, "t0123456789ab: volumes")
         self.assertIn("t0123456789ab", self.driver.state)
+
+    def test_memory_and_disk_are_measured_and_kept_where_nobody_could_look(self):
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual((self.server.memory, self.server.memory_free), (16, 8))
+        self.assertEqual((self.server.disk, self.server.disk_free), (100, 60))
+        self.assertEqual(
+            (self.server.memory_percent, self.server.disk_percent), (50, 40)
+        )
+        measured = self.server.date_measured
+        self.assertTrue(measured)
+        self.driver = RefusingDriver(verbs=("measure",))
+        with self.assertLogs("odoo.addons.saas.models.saas_server", "WARNING"):
+            self.server._measure()
+        self.assertEqual(
+            (self.server.memory, self.server.date_measured), (16, measured)
+        )
 
     @mute_logger("odoo.addons.saas.models.saas_sweep")
     def test_a_server_that_could_not_be_looked_at_changes_no_tenant(self):

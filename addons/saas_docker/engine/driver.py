@@ -15,6 +15,7 @@ from odoo.addons.saas.engine.driver import (
     Event,
     Observation,
     Phase,
+    Room,
     Target,
     TaskObservation,
     TaskPhase,
@@ -97,6 +98,24 @@ class DockerDriver(Driver):
             if self._find_network(api) is None:
                 api.create_network(**objects.make_network(self.config))
             self._require_network(api)
+
+    def measure(self) -> Room:
+        """By a container that ends at once: the engine itself does not say."""
+        body = objects.make_measure(self.config)
+        labels = [f"{name}={value}" for name, value in body["Labels"].items()]
+        left = {"label": labels, "status": ["exited"]}
+        with self._calling("The look at memory and disk") as api:
+            # Of a process that was killed meanwhile.
+            for row in api.containers(all=True, filters=left):
+                _remove_container(api, row["Id"])
+            made = api.create_container_from_config(body)["Id"]
+            try:
+                api.start(made)
+                api.wait(made, timeout=self.config.timeout)
+                text = _text(api.logs(made))
+            finally:
+                _remove_container(api, made)
+        return objects.read_room(text)
 
     def _find_network(self, api: APIClient) -> dict[str, Any] | None:
         # A list, as an inspection would carry every container of the network.

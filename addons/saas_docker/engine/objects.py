@@ -21,11 +21,12 @@ from odoo.addons.saas.engine.driver import (
     SOURCE_DIRECTORY,
     STATE_DIRECTORY,
     Limits,
+    Room,
     Target,
     TaskSpec,
     TenantSpec,
 )
-from odoo.addons.saas.engine.errors import RefusedError
+from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 
 LABEL_STACK = "saas.stack"
 LABEL_TENANT = "saas.tenant"
@@ -39,6 +40,7 @@ KIND_TASK = "task"
 KIND_STATE = "state"
 KIND_CONFIG = "config"
 KIND_SHARED = "shared"
+KIND_MEASURE = "measure"
 
 USER = "odoo"
 """Every image's unprivileged user, as in the official image."""
@@ -60,6 +62,14 @@ _KEY = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,100}")
 _PLACE = re.compile(r"/mnt/[a-z][a-z0-9-]{0,30}")
 _FILE = re.compile(r"\.?[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+
+# The memory is the host's in every container, and so is the disk below its root.
+_MEASURE = "cat /proc/meminfo && df --block-size=1 --output=size,avail /"
+_MEASURE_LIMITS = Limits(memory=64 * 2**20, cpus=0.5, processes=20)
+_MEASURED = re.compile(
+    r"^MemTotal:\s+(\d+) kB$.*^MemAvailable:\s+(\d+) kB$.*^\s*(\d+)\s+(\d+)$",
+    re.MULTILINE | re.DOTALL,
+)
 
 _TMPFS = "rw,noexec,nosuid,nodev,size=256m,mode=1777"
 _LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
@@ -278,6 +288,36 @@ def make_task(config: DockerConfig, uid: str, task: TaskSpec) -> dict[str, Any]:
     body["Healthcheck"] = {"Test": ["NONE"]}
     body["Labels"] = make_labels(config.stack, uid, KIND_TASK, key=task.key)
     return body
+
+
+def make_measure(config: DockerConfig) -> dict[str, Any]:
+    """Body of ``create_container`` for a look at memory and disk."""
+    body = _make_container(
+        image=config.toolbox,
+        environment={},
+        limits=_MEASURE_LIMITS,
+        mounts=[],
+        network="none",
+    )
+    body["Cmd"] = ["sh", "-c", _MEASURE]
+    body["Healthcheck"] = {"Test": ["NONE"]}
+    body["Labels"] = {LABEL_STACK: config.stack, LABEL_KIND: KIND_MEASURE}
+    return body
+
+
+def read_room(text: str) -> Room:
+    """What a look at memory and disk has written.
+
+    :raise RetryableError: ``unreadable``
+    """
+    found = _MEASURED.search(text)
+    if found is None:
+        raise RetryableError(
+            f"Memory and disk could not be measured ({text.strip()[:200]}).",
+            reason="unreadable",
+        )
+    memory, memory_free, disk, disk_free = map(int, found.groups())
+    return Room(memory * 1024, memory_free * 1024, disk, disk_free)
 
 
 def _make_container(
