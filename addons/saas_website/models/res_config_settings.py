@@ -8,6 +8,7 @@ LIMITS = {
     "saas_website.limit_domain": 50,
     "saas_website.limit_building": 4,
 }
+WAIT_MINUTES = 10  # in the queue, after which staff should look
 
 
 class ResConfigSettings(models.TransientModel):
@@ -42,6 +43,12 @@ class ResConfigSettings(models.TransientModel):
         config_parameter="saas_website.limit_building",
         default=LIMITS["saas_website.limit_building"],
         help="Further sign-ups wait, and are told their place.",
+    )
+    saas_wait_minutes = fields.Integer(
+        string="Longest Wait",
+        config_parameter="saas_website.wait_minutes",
+        default=WAIT_MINUTES,
+        help="Minutes; sign-ups that wait longer are shown under Needs Attention.",
     )
     saas_website_responsible_id = fields.Many2one(
         "res.users",

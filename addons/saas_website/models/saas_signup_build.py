@@ -7,13 +7,11 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools import mute_logger
 
-from odoo.addons.saas.const import TRANSITIONS, TROUBLED, UNFINISHED
+from odoo.addons.saas.const import TROUBLED, UNFINISHED
+
+from ..const import WAITING
 
 RETRIES_AN_HOUR = 5
-# A tenant that staff or the customer delete meanwhile waits for nothing.
-WAITING = Domain("state", "=", "confirmed") & Domain(
-    "tenant_id.state", "in", TRANSITIONS["provision"][0]
-)
 
 
 class SaasSignup(models.Model):
