@@ -7,6 +7,7 @@ from . import saas_operation
 from . import saas_operation_step
 from . import saas_plan
 from . import saas_rate
+from . import saas_setup_step
 from . import saas_signup
 from . import saas_signup_build
 from . import saas_tenant

@@ -1,6 +1,7 @@
 from . import test_mailbox
 from . import test_saas_signup
 from . import test_saas_dashboard
+from . import test_saas_setup
 from . import test_signup_pages
 from . import test_login_link
 from . import test_portal
