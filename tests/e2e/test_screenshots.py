@@ -114,6 +114,7 @@ def hold_still(page):
     states = ("done", "done", "running", "pending", "pending", "pending")
     steps = [{"label": "", "state": state} for state in states]
     progress = {"state": "building", "place": 0, "percent": 55, "steps": steps}
+    progress["title"] = "Building your Odoo…"
     body = json.dumps(progress)
     page.route(
         "**/saas/signup/*/status",

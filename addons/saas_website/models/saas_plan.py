@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.tools import get_lang
 
 
 class SaasPlan(models.Model):
@@ -40,3 +41,35 @@ class SaasPlan(models.Model):
         """Return the published plan that is called so in addresses, or none."""
         plan_id = self.env["ir.http"]._unslug(slug)[1]
         return self._get_published(website).filtered(lambda plan: plan.id == plan_id)
+
+    def _get_features(self):
+        """Return what the page of plans says of its limits, a sentence each."""
+        self.ensure_one()
+        memory = self._format_number(self.memory / 1024)
+        cpus = self._format_number(self.cpus)
+        return [
+            self.env._("%s GB of memory", memory),
+            self.env._("1 CPU core")
+            if self.cpus == 1
+            else self.env._("%s CPU cores", cpus),
+            *self._get_grace_feature(),
+        ]
+
+    def _get_grace_feature(self):
+        if not self.grace_days:
+            return []
+        if self.grace_days == 1:
+            return [self.env._("Deleted by mistake? 1 day to take it back")]
+        return [
+            self.env._(
+                "Deleted by mistake? %s days to take it back", str(self.grace_days)
+            )
+        ]
+
+    @api.model
+    def _format_number(self, number):
+        """Return a number as it is written in the visitor's language, without zeros
+        at its end.
+        """
+        language = self.env["res.lang"].browse(get_lang(self.env).id)
+        return language.format("%g", number)

@@ -215,6 +215,7 @@ class SaasSignup(models.Model):
         done = sum(state == "done" for state in states.values())
         return {
             "state": self.state,
+            "title": self._get_title(),
             "place": self._get_place(),
             "percent": round(100 * done / len(states)) if states else 0,
             "steps": steps,
@@ -236,7 +237,27 @@ class SaasSignup(models.Model):
         tenant = self.tenant_id or self.tenant_id.new({"name": self.name})
         return tenant._get_host() or tenant._make_host()
 
-    def _get_expiry_minutes(self):
+    def _explain_expiry(self):
+        """Return how long the code that was mailed last is good for."""
         self.ensure_one()
         left = self.code_expiry - fields.Datetime.now()
-        return max(0, -(-int(left.total_seconds()) // 60))
+        minutes = -(-int(left.total_seconds()) // 60)
+        if minutes <= 0:
+            return self.env._("It is too old by now: send another one.")
+        if minutes == 1:
+            return self.env._("It is good for 1 more minute.")
+        return self.env._("It is good for %s minutes.", str(minutes))
+
+    def _get_title(self):
+        """Return what the progress page says first."""
+        self.ensure_one()
+        if self.state == "done":
+            return self.env._("Your Odoo is ready")
+        if self.state == "failed":
+            return self.env._("Something went wrong")
+        return self._explain_place() or self.env._("Building your Odoo…")
+
+    def _explain_place(self):
+        """Return the place in the queue in words; empty where nobody waits."""
+        place = self._get_place()
+        return self.env._("Your place in the queue: %s", str(place)) if place else ""

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 from odoo.addons.saas.const import TRANSITIONS, UNFINISHED
 from odoo.addons.saas.engine import names
@@ -59,6 +60,36 @@ class SaasTenant(models.Model):
         grace = timedelta(days=tenant.plan_id.grace_days)
         erase_on = tenant.erase_on or fields.Datetime.now() + grace
         return tenant._submit("delete", {"wanted": "deleted", "erase_on": erase_on})
+
+    def _explain_deletion(self):
+        """Return what becomes of it where the customer deletes it."""
+        self.ensure_one()
+        days = self.sudo().plan_id.grace_days
+        if not self.provisioned_on:
+            return self.env._("It never ran: nothing is lost.")
+        if not days:
+            return self.env._("It stops, and all its data are erased at once.")
+        if days == 1:
+            return self.env._(
+                "It stops at once. For 1 day it can be taken back; then all its data "
+                "are erased."
+            )
+        return self.env._(
+            "It stops at once. For %s days it can be taken back; then all its data "
+            "are erased.",
+            str(days),
+        )
+
+    def _explain_confirmation(self):
+        """Return what the customer has to type to delete it."""
+        return self.env._("Type “%s” to confirm", self.name)
+
+    def _explain_erasure(self):
+        """Return until when a deleted one can be taken back."""
+        return self.env._(
+            "It is deleted for good on %s. Write to us to take it back before.",
+            format_date(self.env, self.erase_on),
+        )
 
     def _is_possible(self, kind):
         """Whether the page should offer that kind of operation now."""

@@ -5,6 +5,7 @@ from .common import PagesCommon
 WORDS = {
     "es_ES": {
         "plans": "Su propio Odoo, en segundos",
+        "memory": "1,5 GB de memoria",
         "email": "Eso no parece una dirección de correo electrónico.",
         "name": "«alfa» está ocupado. Elija otra dirección.",
         "code": "Ese no es el código que enviamos. Compruébelo.",
@@ -14,6 +15,7 @@ WORDS = {
     },
     "pt_BR": {
         "plans": "Seu próprio Odoo, em segundos",
+        "memory": "1,5 GB de memória",
         "email": "Isso não parece um endereço de e-mail.",
         "name": "“alfa” já está em uso. Escolha outro endereço.",
         "code": "Esse não é o código que enviamos. Verifique-o.",
@@ -48,10 +50,12 @@ class TestLanguages(PagesCommon):
         return f"/{self.env['res.lang']._get_data(code=lang).url_code}"
 
     def test_the_page_of_plans_is_in_the_language_of_its_address(self):
+        self.plan.memory = 1536
         for lang, words in WORDS.items():
             with self.subTest(lang=lang):
                 page = self.url_open(f"{self.path_of(lang)}/plans")
                 self.assertIn(words["plans"], self.text_of(page))
+                self.assertIn(words["memory"], self.text_of(page))
 
     def test_what_is_wrong_in_the_form_is_said_in_the_language_of_the_page(self):
         self.create_tenant("alfa")

@@ -101,11 +101,23 @@ class TestPortal(PagesCommon):
         self.run_operations()
         self.assertIn("deleted for good on", self.text_of(self.url_open(self.path)))
 
+    def test_what_a_delete_does_is_said_in_whole_sentences(self):
+        for days, sentence in (
+            (0, "It stops, and all its data are erased at once."),
+            (1, "For 1 day it can be taken back;"),
+            (14, "For 14 days it can be taken back;"),
+        ):
+            self.plan.grace_days = days
+            text = self.text_of(self.url_open(self.path))
+            self.assertIn(sentence, text)
+        self.assertIn("Type “alfa” to confirm", text)
+
     def test_a_suspended_tenant_says_why(self):
         self.tenant.action_suspend("The invoice is not paid")
         self.run_operations()
         text = self.text_of(self.url_open(self.path))
-        self.assertIn("It is suspended: The invoice is not paid. Its data", text)
+        self.assertIn("Its data are kept. Write to us to have it back.", text)
+        self.assertIn("Reason: The invoice is not paid", text)
 
     def test_what_did_not_fail_is_not_tried_again(self):
         response = self.post(f"{self.path}/retry")

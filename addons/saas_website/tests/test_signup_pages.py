@@ -1,8 +1,10 @@
 import json
+from datetime import timedelta
 from unittest.mock import patch
 
 from lxml import html
 
+from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -261,7 +263,41 @@ class TestSignupPages(PagesCommon):
         )
         _signup, path, code = self.begin()
         self.post(f"{path}/code", {"code": code})
-        self.assertIn("Your place in the queue: 1", self.text_of(self.url_open(path)))
+        page = html.fromstring(self.url_open(path).content)
+        self.assertEqual(page.findtext(".//h1"), "Your place in the queue: 1")
+        self.assertNotIn("Building", page.find(".//main").text_content())
+        self.assertFalse(page.xpath("//*[@role='progressbar']"))
+        status = self.url_open(f"{path}/status").json()
+        self.assertEqual(status["title"], "Your place in the queue: 1")
+
+    def test_the_page_of_the_code_says_how_long_it_is_good_for(self):
+        signup, path, _code = self.begin()
+        for seconds, sentence in (
+            (15 * 60, "It is good for 15 minutes."),
+            (59, "It is good for 1 more minute."),
+            (-1, "It is too old by now: send another one."),
+        ):
+            with self.subTest(seconds=seconds):
+                signup.code_expiry = fields.Datetime.now() + timedelta(seconds=seconds)
+                self.assertIn(sentence, self.text_of(self.url_open(path)))
+
+    def test_a_plan_says_its_limits_in_whole_sentences(self):
+        for values, said in (
+            (
+                {"memory": 1024, "cpus": 1, "grace_days": 1},
+                ["1 GB of memory", "1 CPU core", "1 day to take it back"],
+            ),
+            (
+                {"memory": 1536, "cpus": 0.5, "grace_days": 14},
+                ["1.5 GB of memory", "0.5 CPU cores", "14 days to take it back"],
+            ),
+        ):
+            self.plan.write(values)
+            text = self.text_of(self.url_open("/plans"))
+            for sentence in said:
+                self.assertIn(sentence, text)
+        self.plan.grace_days = 0
+        self.assertNotIn("by mistake", self.text_of(self.url_open("/plans")))
 
     def test_a_failure_is_said_and_can_be_tried_again(self):
         refusing = self.refuse_to_build()
@@ -330,7 +366,7 @@ class TestSignupPages(PagesCommon):
         signup, path, code = self.begin()
         self.post(f"{path}/code", {"code": code})
         text = self.text_of(self.url_open(f"/my/tenants/{signup.tenant_id.id}"))
-        self.assertIn("Its place in the queue: 1", text)
+        self.assertIn("Your place in the queue: 1", text)
 
     # === NAMES === #
 

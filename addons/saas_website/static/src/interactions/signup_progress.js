@@ -74,9 +74,12 @@ export class SignupProgress extends Interaction {
             window.location.reload();
             return true;
         }
-        const place = this.el.querySelector(".o_saas_place");
-        if (place && place.textContent !== String(progress.place)) {
-            place.textContent = progress.place;
+        const title = this.el.querySelector(".o_saas_title");
+        if (title.textContent !== progress.title) {
+            title.textContent = progress.title;
+        }
+        if (waits) {
+            return false; // nothing is being built yet
         }
         const bar = this.el.querySelector(".o_saas_bar");
         bar.setAttribute("aria-valuenow", progress.percent);
