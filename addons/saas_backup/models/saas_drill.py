@@ -11,7 +11,13 @@ from odoo import api, fields, models
 from odoo.tools import file_open
 
 from odoo.addons.saas.engine import names, tenant_config
-from odoo.addons.saas.engine.driver import CONFIG_DIRECTORY, Limits, TaskPhase, TaskSpec
+from odoo.addons.saas.engine.driver import (
+    CONFIG_DIRECTORY,
+    STATE_DIRECTORY,
+    Limits,
+    TaskPhase,
+    TaskSpec,
+)
 from odoo.addons.saas.engine.errors import RefusedError
 
 from ..const import DRILL_RESULTS
@@ -19,6 +25,13 @@ from .saas_store import MEGABYTE
 from .saas_tenant_restore import RESTORE_KEY
 
 BOOT_KEY = "boot"
+GATE_KEY = "gate"
+GATE_LIMITS = Limits(memory=128 * MEGABYTE, cpus=0.5)
+GATE = f"{STATE_DIRECTORY}/database.socket"
+# Where a throwaway finds its database, which the gate leads to.
+LOOPBACK = ("127.0.0.1", 5432)
+
+BOOT, RELAY = "boot.py", "relay.py"
 
 # What is wrong with the copy itself; all else says that it could not be tried.
 COPY_FAULTS = (
@@ -120,13 +133,14 @@ class SaasDrill(models.Model):
         if self.state == "passed":
             return
         tenant, driver = self.tenant_id, self.tenant_id._driver()
+        self._open_gate(driver)
         if driver.observe_task(self.uid, BOOT_KEY).phase == TaskPhase.ABSENT:
             driver.start_task(self.uid, self._prepare_boot())
         result = self.env["saas.store"]._wait_for_job(
             tenant.server_id, self.uid, BOOT_KEY, self.create_date
         )
-        driver.delete_task(self.uid, BOOT_KEY)
-        driver.delete_task(self.uid, RESTORE_KEY)
+        for key in (BOOT_KEY, GATE_KEY, RESTORE_KEY):
+            driver.delete_task(self.uid, key)
         self.write(
             {
                 "boot_seconds": result["ready_seconds"],
@@ -135,40 +149,65 @@ class SaasDrill(models.Model):
         )
         self._set_result("passed")
 
+    def _open_gate(self, driver):
+        """Have the one way out of the throwaway, which itself has no network.
+
+        What the copy would do in its customer's name (mail, payments, its users' own
+        servers) reaches nothing: the gate leads to the database server and nowhere
+        else.
+        """
+        if driver.observe_task(self.uid, GATE_KEY).phase != TaskPhase.RUNNING:
+            driver.delete_task(self.uid, GATE_KEY)
+            driver.start_task(self.uid, self._prepare_gate())
+
+    def _prepare_gate(self):
+        server = self.tenant_id.database_server_id
+        return TaskSpec(
+            key=GATE_KEY,
+            image=self.tenant_id.server_id.toolbox_image,
+            command=(
+                "python3",
+                f"{CONFIG_DIRECTORY}/{RELAY}",
+                GATE,
+                f"{server.tenant_host}:{server.tenant_port}",
+            ),
+            limits=GATE_LIMITS,
+            files={RELAY: _read_program(RELAY)},
+            network=True,
+        )
+
     def _prepare_boot(self):
         tenant, plan = self.tenant_id, self.tenant_id.plan_id
-        server = tenant.database_server_id
         # A key pair for this one start: no drill holds what a real login takes.
         key = Ed25519PrivateKey.generate()
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         config = tenant_config.make_config(
             uid=self.uid,
-            database_host=server.tenant_host,
-            database_port=server.tenant_port,
+            database_host=LOOPBACK[0],
+            database_port=LOOPBACK[1],
             password=tenant._derive_secret("database"),
             admin_password=tenant._derive_secret("admin"),
             public_key=key.public_key().public_bytes_raw().hex(),
             connections=plan.connections,
         )
-        with file_open("saas_backup/programs/boot.py", "rb") as program:
-            files = {
-                "odoo.conf": config,
-                "boot.py": program.read(),
-                "boot.json": json.dumps(
-                    {"uid": self.uid, "key": pem.decode()}
-                ).encode(),
-            }
+        job = {"uid": self.uid, "key": pem.decode(), "database": GATE}
+        files = {
+            "odoo.conf": config,
+            BOOT: _read_program(BOOT),
+            RELAY: _read_program(RELAY),
+            "boot.json": json.dumps(job).encode(),
+        }
         return TaskSpec(
             key=BOOT_KEY,
             image=self.backup_id.image or tenant.image_id.reference,
-            command=("python3", f"{CONFIG_DIRECTORY}/boot.py"),
+            command=("python3", f"{CONFIG_DIRECTORY}/{BOOT}"),
             limits=Limits(
                 memory=plan.memory * MEGABYTE,
                 cpus=plan.cpus,
                 processes=plan.processes,
             ),
             files=files,
-            network=True,
+            network=False,
         )
 
     def _step_drill_remove(self):
@@ -230,3 +269,8 @@ class SaasDrill(models.Model):
             lambda u: u.active and not u.share and self.company_id in u.company_ids
         )
         return users - self.env.ref("base.user_root")
+
+
+def _read_program(name):
+    with file_open(f"saas_backup/programs/{name}", "rb") as program:
+        return program.read()

@@ -1,17 +1,22 @@
 """Starts Odoo on restored data, logs in to it as its administrator, and tells.
 
-Runs in a task of the tenant's own image, as ``python3 boot.py``, with ``odoo.conf`` and
-``boot.json`` beside it: ``uid``, and ``key``, the private key (PEM) of a pair that was
-made for this one start. No scheduled action runs, and Odoo listens to this container
-alone. The last line says what came of it, in the form of ``saas-backup``.
+Runs in a task of the tenant's own image, as ``python3 boot.py``, with ``odoo.conf``,
+``relay.py`` and ``boot.json`` beside it: ``uid``, ``key``, the private key (PEM) of a
+pair that was made for this one start, and ``database``, the socket that leads to the
+database server. The task has no network: nothing but its database can be reached, and
+Odoo listens to this container alone. No scheduled action runs. The last line says what
+came of it, in the form of ``saas-backup``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.cookiejar
 import json
 import pathlib
 import re
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -19,46 +24,99 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Iterator
+from typing import TextIO
 
 import jwt
 
 URL = "http://127.0.0.1:8069"
 SECONDS = 240
+RETRYABLE = 75
+DATABASE = ("127.0.0.1", 5432)
+DATABASE_SECONDS = 30
+ASK_FOR_TLS = struct.pack("!II", 8, 80877103)  # which every PostgreSQL answers
 ASSET = re.compile(r'(?:src|href)="(/web/assets/[^"]+)"')
 
 
 class Fault(Exception):
     """The restored Odoo does not work; the word says where."""
 
+    retryable = False
+
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
 
+class DatabaseAway(Fault):
+    """Says nothing about the copy."""
+
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("database_away", "The database server does not answer.")
+
+
 def main() -> int:
-    job = json.loads(pathlib.Path(__file__).with_name("boot.json").read_text())
-    with tempfile.TemporaryFile("w+") as log:
-        odoo = subprocess.Popen(
-            ["odoo", "--max-cron-threads=0", "--http-interface=127.0.0.1"],
-            stdout=log,
-            stderr=log,
-        )
+    here = pathlib.Path(__file__)
+    job = json.loads(here.with_name("boot.json").read_text())
+    place = ":".join(map(str, DATABASE))
+    relay = [sys.executable, here.with_name("relay.py"), place, job["database"]]
+    with tempfile.TemporaryFile("w+") as log, running(relay, log):
         try:
-            answer = {"ok": True, **try_out(job, odoo)}
+            answer = {"ok": True, **start_and_try_out(job, log)}
         except Fault as error:
             log.seek(0)
             sys.stdout.write(log.read()[-4000:])
             answer = {
                 "ok": False,
-                "retryable": False,
+                "retryable": error.retryable,
                 "reason": error.reason,
                 "message": str(error),
             }
-        finally:
-            odoo.kill()
-            odoo.wait()
     sys.stdout.write("\n" + json.dumps({"saas-backup": answer}) + "\n")
-    return 0 if answer["ok"] else 1
+    if answer["ok"]:
+        return 0
+    return RETRYABLE if answer["retryable"] else 1
+
+
+@contextlib.contextmanager
+def running(command: list, log: TextIO) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def start_and_try_out(job: dict[str, str], log: TextIO) -> dict[str, object]:
+    wait_for_database(DATABASE_SECONDS)
+    command = ["odoo", "--max-cron-threads=0", "--http-interface=127.0.0.1"]
+    with running(command, log) as odoo:
+        try:
+            return try_out(job, odoo)
+        except Fault:
+            # Was it the copy, or is the database gone?
+            wait_for_database(0)
+            raise
+
+
+def wait_for_database(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not has_database():
+        if time.monotonic() > until:
+            raise DatabaseAway
+        time.sleep(0.1)
+
+
+def has_database() -> bool:
+    try:
+        with socket.create_connection(DATABASE, timeout=5) as connection:
+            connection.sendall(ASK_FOR_TLS)
+            return connection.recv(1) in (b"S", b"N")
+    except OSError:
+        return False
 
 
 def try_out(job: dict[str, str], odoo: subprocess.Popen[str]) -> dict[str, object]:

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 from odoo import fields
@@ -46,6 +47,45 @@ class TestDrill(BackupCommon):
         boot = [job for job in self.driver.jobs if job["command"] == "boot"]
         self.assertEqual(len(boot), 1)
         self.assertEqual(boot[0]["uid"], self.backup.drill_ids.uid)
+
+    def watch_tasks(self):
+        """Return what is started from now on, by its key."""
+        started = {}
+        start_task = self.driver.start_task
+
+        def watch(uid, task):
+            started.setdefault(task.key, []).append(task)
+            start_task(uid, task)
+
+        self.patch(self.driver, "start_task", watch)
+        return started
+
+    def test_the_throwaway_has_no_network_and_one_way_to_its_database(self):
+        started = self.watch_tasks()
+        self.drill()
+        [boot], [gate] = started["boot"], started["gate"]
+        self.assertFalse(boot.network)
+        self.assertIn(b"db_host = 127.0.0.1\n", boot.files["odoo.conf"])
+        socket = json.loads(boot.files["boot.json"])["database"]
+        server = self.tenant.database_server_id
+        place = f"{server.tenant_host}:{server.tenant_port}"
+        self.assertEqual(gate.command[-2:], (socket, place))
+        self.assertEqual(gate.files["relay.py"], boot.files["relay.py"])
+
+    def test_a_gate_that_is_gone_is_opened_again(self):
+        started = self.watch_tasks()
+        self.driver.outcomes["gate"] = 1
+        self.driver.faults["boot"] = [("database_away", 75)]
+        operation = self.drill()
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertEqual(len(started["gate"]), 2)
+
+    @QUIET
+    def test_a_database_server_that_is_away_says_nothing_against_the_copy(self):
+        self.driver.faults["boot"] = [("database_away", 75)] * 20
+        self.drill()
+        self.assertEqual(self.backup.drill_state, "undecided")
+        self.assertThrowawayGone(self.backup.drill_ids)
 
     @QUIET
     def test_a_damaged_copy_fails_its_drill_and_managers_are_told_what_to_use(self):
