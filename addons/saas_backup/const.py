@@ -47,6 +47,7 @@ BACKUP_KINDS = {
             "role",
             "restore_start",
             "restore_wait",
+            "restore_neutralize",
             "restore_address",
             "route",
             "container",

@@ -10,7 +10,12 @@ import pytest
 
 from odoo.addons.saas.engine import odoo_database
 from odoo.addons.saas.engine.errors import RefusedError
-from odoo.addons.saas.engine.odoo_database import Identity, personalise, set_url
+from odoo.addons.saas.engine.odoo_database import (
+    Identity,
+    personalise,
+    separate,
+    set_url,
+)
 
 IDENTITY = Identity(
     company="Bobby'); DROP TABLE res_users;--",
@@ -140,6 +145,20 @@ def test_the_parameters_are_these(connection):
         "web.base.url.freeze": "True",
         "report.url": "http://127.0.0.1:8069",
     }
+
+
+def test_a_copy_gets_an_address_and_ids_of_its_own_and_keeps_all_else(connection):
+    separate(connection, "http://beta.odoo.localhost:8080")
+    parameters = _parameters(connection)
+    assert uuid.UUID(parameters.pop("database.uuid"))
+    assert uuid.UUID(parameters.pop("database.secret"))
+    assert parameters == {
+        "web.base.url": "http://beta.odoo.localhost:8080",
+        "web.base.url.freeze": "True",
+    }
+    deleted = [t for t, _v in connection.statements if t.startswith("DELETE")]
+    assert deleted == ["DELETE FROM ir_config_parameter WHERE key = ANY(%s)"]
+    assert connection.committed
 
 
 # --- country and currency

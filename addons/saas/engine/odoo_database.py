@@ -91,10 +91,7 @@ def personalise(connection: Connection, identity: Identity) -> None:
         if identity.currency:
             _write_currency(cursor, company_id, identity.currency)
         _set_parameters(cursor, _make_parameters(identity.url))
-        cursor.execute(
-            "DELETE FROM ir_config_parameter WHERE key = ANY(%s)",
-            (list(SHARED_PARAMETERS),),
-        )
+        _remove_shared_parameters(cursor)
         for table in _existing(cursor, CREDENTIALS):
             cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         _signal(cursor)
@@ -109,6 +106,22 @@ def set_url(connection: Connection, url: str) -> None:
     with connection, connection.cursor() as cursor:
         _check_odoo(cursor)
         _set_parameters(cursor, _make_url_parameters(url))
+        _signal(cursor)
+
+
+def separate(connection: Connection, url: str) -> None:
+    """Make a copy a database of its own: its address, and ids that no other one has.
+
+    Whoever was logged in to the one that it was made of is not logged in to it.
+    Commits.
+
+    :raise RefusedError: ``not_odoo`` or ``bad_url``
+    """
+    _check_url(url)
+    with connection, connection.cursor() as cursor:
+        _check_odoo(cursor)
+        _set_parameters(cursor, {**_make_url_parameters(url), **_make_ids()})
+        _remove_shared_parameters(cursor)
         _signal(cursor)
 
 
@@ -340,10 +353,23 @@ def _make_parameters(url: str) -> dict[str, str]:
     return {
         **_make_url_parameters(url),
         "report.url": REPORT_URL,
+        **_make_ids(),
+    }
+
+
+def _make_ids() -> dict[str, str]:
+    return {
         "database.uuid": str(uuid.uuid4()),
-        # Signs the sessions' tokens: a new one ends those of the template.
+        # Signs the sessions' tokens: a new one ends those of what it is a copy of.
         "database.secret": str(uuid.uuid4()),
     }
+
+
+def _remove_shared_parameters(cursor: Cursor) -> None:
+    cursor.execute(
+        "DELETE FROM ir_config_parameter WHERE key = ANY(%s)",
+        (list(SHARED_PARAMETERS),),
+    )
 
 
 def _set_parameters(cursor: Cursor, parameters: dict[str, str]) -> None:

@@ -29,5 +29,6 @@ class SaasOperationStep(models.Model):
             "restore_place": self.env._("Choose a server"),
             "restore_start": self.env._("Open the copy"),
             "restore_wait": self.env._("Restore database and files"),
+            "restore_neutralize": self.env._("Switch off mail and scheduled actions"),
             "restore_address": self.env._("Write its address"),
         }

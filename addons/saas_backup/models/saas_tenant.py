@@ -15,7 +15,12 @@ _logger = logging.getLogger(__name__)
 
 # Written by operations and actions only.
 saas_tenant.PROTECTED.update(
-    {"source_backup_id", "restore_backup_id", "restore_drill_id"}
+    {
+        "neutralized",
+        "restore_backup_id",
+        "restore_drill_id",
+        "source_backup_id",
+    }
 )
 
 
@@ -33,6 +38,12 @@ class SaasTenant(models.Model):
         copy=False,
         ondelete="restrict",
         help="The copy that this tenant was made from.",
+    )
+    neutralized = fields.Boolean(
+        string="Test Copy",
+        readonly=True,
+        copy=False,
+        help="Sends no mail, takes no payments and runs no scheduled actions.",
     )
 
     backup_date = fields.Datetime(
@@ -110,18 +121,20 @@ class SaasTenant(models.Model):
             tenant._check_backed_up()
         return self._back_up("staff")
 
-    def action_restore(self, backup_id, as_new_name=None):
+    def action_restore(self, backup_id, as_new_name=None, neutralize=True):
         """Bring a copy back: in place, or as a tenant of its own.
 
         :param int backup_id: one of the tenant's copies
         :param str as_new_name: the subdomain of the new tenant; without it this one
             becomes what it was, after a copy of what it is
+        :param bool neutralize: whether the new tenant is for tests, so that it does
+            nothing in the customer's name; in place, all is as the copy has it
         """
         self.ensure_one()
         self.check_access("write")
         backup = self._find_restorable(backup_id)
         if as_new_name:
-            return self._restore_as_new(backup, as_new_name)
+            return self._restore_as_new(backup, as_new_name, neutralize)
         return self._restore_in_place(backup)
 
     def action_view_backups(self):
@@ -186,7 +199,7 @@ class SaasTenant(models.Model):
             )
         return backup
 
-    def _restore_as_new(self, backup, name):
+    def _restore_as_new(self, backup, name, neutralize):
         images = self.env["saas.image"].sudo()
         image = images.search([("reference", "=", backup.image)], limit=1)
         tenant = self.create(
@@ -200,7 +213,7 @@ class SaasTenant(models.Model):
                 "support_access": self.support_access,
             }
         )
-        tenant.sudo().source_backup_id = backup
+        tenant.sudo().write({"source_backup_id": backup.id, "neutralized": neutralize})
         operation = tenant._request("restore_new", {"wanted": "running"})
         operation.sudo().backup_id = backup
         return operation

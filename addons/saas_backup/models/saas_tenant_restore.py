@@ -10,6 +10,7 @@ from .saas_store import MEGABYTE
 RESTORE_KEY = "restore"
 ERASE_KEY = "erase"
 MERGE_KEY = "merge"
+NEUTRALIZE_KEY = "neutralize"
 
 
 class SaasTenant(models.Model):
@@ -39,11 +40,31 @@ class SaasTenant(models.Model):
             self, self.uid, self.last_operation_id.create_date
         )
 
+    def _step_restore_neutralize(self):
+        """Have Odoo itself switch off what it would do in its customer's name."""
+        if self.neutralized:
+            self._run_own_task(
+                NEUTRALIZE_KEY,
+                self._prepare_neutralize,
+                self.env._("Its mail and scheduled actions are being switched off."),
+                self.env._("Its mail and scheduled actions could not be switched off."),
+            )
+
+    def _prepare_neutralize(self):
+        return TaskSpec(
+            key=NEUTRALIZE_KEY,
+            image=self.image_id.reference,
+            command=("odoo", "neutralize"),
+            limits=Limits(memory=self.plan_id.memory * MEGABYTE, cpus=1.0),
+            files=self._prepare_spec().files,
+            network=True,
+        )
+
     def _step_restore_address(self):
         # As the tenant itself: somebody else's triggers may lie in its database.
         password = self._derive_secret("database")
         with self._database_server().connect(self.uid, password) as connection:
-            odoo_database.set_url(connection, self.url)
+            odoo_database.separate(connection, self.url)
         self._driver().delete_task(self.uid, RESTORE_KEY)
 
     def _wait_for_files(self, driver):
@@ -78,25 +99,31 @@ class SaasTenant(models.Model):
 
     def _step_restore_files(self):
         """Add the restored files to the tenant's; from here on places may change."""
-        driver = self._driver()
         drill = self.restore_drill_id
-        if driver.observe_task(self.uid, MERGE_KEY).phase == TaskPhase.ABSENT:
-            driver.start_task(self.uid, self._prepare_merge(drill.uid))
-        task = driver.observe_task(self.uid, MERGE_KEY)
-        if task.phase == TaskPhase.RUNNING:
-            raise RetryableError(
-                self.env._("The restored files are being added."),
-                reason="not_ready",
-                seconds=1,
-                waiting=True,
-            )
-        driver.delete_task(self.uid, MERGE_KEY)
-        if task.phase == TaskPhase.FAILED:
-            raise RetryableError(
-                self.env._("The restored files could not be added."),
-                reason="merge_failed",
-            )
+        self._run_own_task(
+            MERGE_KEY,
+            lambda: self._prepare_merge(drill.uid),
+            self.env._("The restored files are being added."),
+            self.env._("The restored files could not be added."),
+        )
         drill.switching = True
+
+    def _run_own_task(self, key, prepare, waiting, failed):
+        """Run a task of the tenant's own image to its end, over several tries.
+
+        :param prepare: gives the task
+        :param str waiting: what is said meanwhile
+        :param str failed: what is said when it went wrong
+        """
+        driver = self._driver()
+        if driver.observe_task(self.uid, key).phase == TaskPhase.ABSENT:
+            driver.start_task(self.uid, prepare())
+        task = driver.observe_task(self.uid, key)
+        if task.phase == TaskPhase.RUNNING:
+            raise RetryableError(waiting, reason="not_ready", seconds=1, waiting=True)
+        driver.delete_task(self.uid, key)
+        if task.phase == TaskPhase.FAILED:
+            raise RetryableError(failed, reason=f"{key}_failed")
 
     def _prepare_merge(self, source):
         with file_open("saas_backup/programs/merge.py", "rb") as program:

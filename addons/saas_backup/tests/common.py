@@ -95,6 +95,9 @@ class Toolbox(FakeDriver):
     def _do_merge(self, _job):
         return {}
 
+    def _do_neutralize(self, _job):
+        return {}
+
     def _do_delete(self, job):
         copies = self.store.get(job["uid"], [])
         self.store[job["uid"]] = [id for id in copies if id not in job["backups"]]

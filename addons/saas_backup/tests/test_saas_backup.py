@@ -116,10 +116,54 @@ class TestBackup(BackupCommon):
         backup = self.create_backup(self.tenant)
         self.tenant.action_restore(backup.id, "beta")
         self.run_operations()
-        made, restored = self.driver.jobs
+        made, restored = self.driver.jobs[:2]
         self.assertEqual(made["uid"], restored["uid"])
         self.assertEqual(made["key"], restored["key"])
         self.assertNotEqual(made["database"]["name"], restored["database"]["name"])
+
+    def restore_as_new(self, **options):
+        """Restore a copy as a new tenant; it and the tasks that were run, in order."""
+        backup = self.create_backup(self.tenant)
+        self.driver.jobs.clear()
+        operation = self.tenant.action_restore(backup.id, "beta", **options)
+        self.run_operations()
+        self.assertEqual(operation.state, "done", operation.message)
+        return operation.tenant_id, [job["command"] for job in self.driver.jobs]
+
+    def test_a_new_tenant_does_nothing_in_the_customers_name(self):
+        tenant, commands = self.restore_as_new()
+        self.assertTrue(tenant.neutralized)
+        self.assertEqual(commands, ["restore", "neutralize"])
+
+    def test_an_exact_copy_is_made_where_it_is_asked_for(self):
+        tenant, commands = self.restore_as_new(neutralize=False)
+        self.assertFalse(tenant.neutralized)
+        self.assertEqual(commands, ["restore"])
+
+    def test_a_new_tenant_has_ids_of_its_own_whatever_it_is_for(self):
+        for number, neutralize in enumerate((True, False)):
+            backup = self.create_backup(self.tenant)
+            operation = self.tenant.action_restore(
+                backup.id, f"beta{number}", neutralize=neutralize
+            )
+            self.run_operations()
+            database = self.databases.databases[operation.tenant_id.uid]
+            written = str(database.statements)
+            self.assertIn("database.uuid", written)
+            self.assertIn("database.secret", written)
+
+    @QUIET
+    def test_a_copy_that_cannot_be_neutralized_never_runs(self):
+        backup = self.create_backup(self.tenant)
+        self.driver.faults["neutralize"] = [None] * 20
+        operation = self.tenant.action_restore(backup.id, "beta")
+        self.run_operations()
+        tenant = operation.tenant_id
+        self.assertEqual(operation.reason, "neutralize_failed")
+        self.assertIn("could not be switched off", operation.message)
+        self.assertEqual(tenant.state, "failed")
+        self.assertNotIn(("ensure", tenant.uid), self.driver.calls)
+        self.assertNotIn(tenant.uid, self.databases.databases)
 
     @QUIET
     def test_a_damaged_copy_leaves_no_half_restored_tenant(self):

@@ -19,6 +19,12 @@ class SaasBackupRestore(models.TransientModel):
         default="new",
         required=True,
     )
+    purpose = fields.Selection(
+        selection=[("test", "Test copy"), ("exact", "Exact copy")],
+        string="For",
+        default="test",
+        required=True,
+    )
     new_name = fields.Char(string="Subdomain")
     typed = fields.Char(string="To confirm, type")
 
@@ -30,7 +36,9 @@ class SaasBackupRestore(models.TransientModel):
                 self.env._("To restore in place, type “%s” to confirm.", tenant.name)
             )
         name = self.new_name if self.way == "new" else None
-        operation = tenant.action_restore(self.backup_id.id, name)
+        operation = tenant.action_restore(
+            self.backup_id.id, name, neutralize=self.purpose == "test"
+        )
         return {
             "type": "ir.actions.act_window",
             "res_model": "saas.tenant",
