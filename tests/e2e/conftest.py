@@ -88,9 +88,9 @@ def names():
     return (f"e2e-{run}-{number}" for number in itertools.count())
 
 
-@pytest.fixture
-def make_tenant(master, plan, names):
-    """Make tenants that are erased after the test, whatever became of them."""
+@contextlib.contextmanager
+def tenants_made(master, plan, names):
+    """Make tenants that are erased afterwards, whatever became of them."""
     made = []
 
     def make(name=None, customer=None, **values):
@@ -109,6 +109,12 @@ def make_tenant(master, plan, names):
             erasing += master.call("saas.tenant", "action_delete", tenant, True)
     for operation in erasing:
         master.follow(operation)
+
+
+@pytest.fixture
+def make_tenant(master, plan, names):
+    with tenants_made(master, plan, names) as make:
+        yield make
 
 
 @pytest.fixture

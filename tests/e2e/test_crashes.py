@@ -1,96 +1,228 @@
-"""The worker is killed by SIGKILL after each step, and before each is recorded.
+"""The worker is killed by SIGKILL at each step, before and after it is recorded.
 
-All kills of a kind happen in one run: every tenant has one of its own, and each also
-hits what the worker was doing for the others. The end must be the same as without any.
+Each step has a tenant of its own that waits at its fail point until all others of the
+round are at theirs; then one kill ends them all. What becomes of each must be what
+becomes of a tenant that met no kill.
 """
 
-import contextlib
+import dataclasses
 import time
 
-import docker
 import pytest
 
+from stack import settings
+from stack.compose import Compose
+from stack.shell import Shell
+
+from .conftest import tenants_made
+
 FAIL_POINTS = "/var/lib/odoo/fail-points"
-LEFT = {"provision": 6, "delete": 5, "erase": 0}  # things of a tenant at the end
-STATES = {"provision": "running", "delete": "deleting", "erase": "deleted"}
+MOMENTS = ("before", "after")
+PLACE = ("provision", "place")
+SECONDS = 240
 ACTIONS = {
     "provision": ("action_provision",),
+    "backup": ("action_backup",),
     "delete": ("action_delete",),
     "erase": ("action_delete", True),
 }
 
 
-@pytest.fixture(scope="module")
-def steps(master, plan, names):
-    """The steps of each kind, as a tenant of its own had them."""
-    tenant = master.create(
-        "saas.tenant", {"name": next(names), "partner_id": 1, "plan_id": plan}
+@dataclasses.dataclass(frozen=True)
+class End:
+    """What came of an operation, and what there is of its tenant then."""
+
+    operation: str
+    tenant: str
+    copies: frozenset
+    things: frozenset
+
+
+ENDS = {  # states of operation, tenant and copies, and the number of things
+    "provision": ("done", "running", set(), 6),
+    "backup": ("done", "running", {"done"}, 6),
+    "delete": ("done", "deleting", {"done"}, 5),
+    "erase": ("done", "deleted", set(), 0),
+}
+
+
+class Crashes:
+    """Asks for operations, kills the worker in them, and looks at what became."""
+
+    def __init__(self, master, stack):
+        self.master = master
+        self.stack = stack
+
+    def ask(self, kind, tenant):
+        action, *arguments = ACTIONS[kind]
+        [operation] = self.master.call("saas.tenant", action, tenant, *arguments)
+        return operation
+
+    def kill_at(self, tenants):
+        """Ask it of {(kind, step): tenant}, and kill each at its step; their ends.
+
+        One kill is before all the steps are recorded, and one after.
+        """
+        names = {
+            (kind, step): f"{self._find_uid(tenant)}.{kind}.{step}"
+            for (kind, step), tenant in tenants.items()
+        }
+        points = {f"{name}.{moment}" for name in names.values() for moment in MOMENTS}
+        self._run(
+            f"mkdir -p {FAIL_POINTS} && cd {FAIL_POINTS} && touch {' '.join(points)}"
+        )
+        restarts = self._count_restarts()
+        operations = {}
+        try:
+            for kind, step in sorted(tenants, key=PLACE.__eq__):
+                if (kind, step) == PLACE:
+                    # Who has not recorded the slot that it took lets others wait.
+                    self._wait_until_passed(
+                        {f"{name}.before" for name in names.values()}
+                        - {f"{names[PLACE]}.before"}
+                    )
+                operations[kind, step] = self.ask(kind, tenants[kind, step])
+            self._wait_until_passed(points)
+        finally:
+            # Who waits at one is let go.
+            self._run(f"rm -f {FAIL_POINTS}/*")
+        ends = {
+            key: self.look_at_end(operation, tenants[key])
+            for key, operation in operations.items()
+        }
+        assert self._count_restarts() == restarts + len(MOMENTS)
+        return ends
+
+    def look_at_end(self, operation, tenant):
+        """What became of both, once nothing is under way."""
+        state = self.master.follow(operation, SECONDS)
+        # A delete has a last copy made, by an operation of its own.
+        tenant_state = self.master.settle(tenant, SECONDS)
+        uid = self._find_uid(tenant)
+        domain = [("tenant_id", "=", tenant), ("state", "!=", "deleted")]
+        copies = self.master.search("saas.backup", domain)
+        return End(
+            state,
+            tenant_state,
+            frozenset(
+                self.master.read("saas.backup", copy, "state") for copy in copies
+            ),
+            frozenset(
+                (sort, name.replace(uid, "uid"))
+                for sort, name in self.stack.take_inventory().of(uid)
+            ),
+        )
+
+    def _find_uid(self, tenant):
+        return self.master.read("saas.tenant", tenant, "uid")
+
+    def _count_restarts(self):
+        return self.stack.container("worker").attrs["RestartCount"]
+
+    def _wait_until_passed(self, points):
+        until = time.monotonic() + SECONDS
+        while left := points & set(self._run(f"ls {FAIL_POINTS}").split()):
+            assert time.monotonic() < until, f"not passed: {sorted(left)}"
+            time.sleep(0.2)
+
+    def _run(self, script):
+        """Run it where the worker's files are seen and nobody is killed."""
+        result = self.stack.container("web").exec_run(["sh", "-c", script])
+        assert result.exit_code == 0, result.output
+        return result.output.decode()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _slots_for_all():
+    """Have the worker run more jobs at once: who waits at a point keeps its slot."""
+    values = settings.load_test()
+    more = {**values.values, "SAAS_JOB_CHANNELS": "root:12"}
+    recreate_worker(dataclasses.replace(values, values=more))
+    yield
+    recreate_worker(values)
+
+
+def recreate_worker(values):
+    shell = Shell(values.cache / "logs" / f"{values.stack}.log")
+    Compose(values, shell).run(
+        *("up", "--detach", "--no-build", "--no-deps", "worker"),
+        failure="The worker cannot be recreated.",
     )
-    found = {}
-    for kind, (action, *arguments) in ACTIONS.items():
-        [operation] = master.call("saas.tenant", action, tenant, *arguments)
-        assert master.follow(operation) == "done"
-        rows = master.read("saas.operation", operation, "step_ids")
-        found[kind] = [master.read("saas.operation.step", row, "name") for row in rows]
+
+
+@pytest.fixture(scope="module")
+def crashes(master, stack):
+    return Crashes(master, stack)
+
+
+@pytest.fixture(scope="module")
+def make(master, plan, names):
+    with tenants_made(master, plan, names) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def undisturbed(master, crashes, make):
+    """What one tenant met, without any kill: {(kind, step): End}."""
+    tenant, found = make(), {}
+    for kind in ACTIONS:
+        operation = crashes.ask(kind, tenant)
+        end = crashes.look_at_end(operation, tenant)
+        for row in master.read("saas.operation", operation, "step_ids"):
+            found[kind, master.read("saas.operation.step", row, "name")] = end
     return found
 
 
-def lay_fail_points(stack, points):
-    """Have the worker die at these points, each once."""
-    names = " ".join(f"{FAIL_POINTS}/{point}" for point in points)
-    run(stack, f"mkdir -p {FAIL_POINTS} && touch {names}")
+@pytest.fixture(scope="module")
+def tenants(undisturbed, make):
+    """As many as the longest round needs; each round goes on from the one before."""
+    return [make() for kind, _step in undisturbed if kind == "provision"]
 
 
-def run(stack, script):
-    result = stack.container("worker").exec_run(["sh", "-c", script])
-    assert result.exit_code == 0, result.output
-    return result.output.decode()
+@pytest.fixture(scope="module")
+def kill_at_every_step(crashes, undisturbed, tenants):
+    def kill(*kinds):
+        steps = [key for key in undisturbed if key[0] in kinds]
+        return crashes.kill_at(dict(zip(steps, tenants, strict=False)))
+
+    return kill
 
 
-def wait_until_all_are_passed(stack, seconds=60):
-    """The last kill comes after the operation is done: the worker may be away."""
-    until = time.monotonic() + seconds
-    left = "unknown"
-    while time.monotonic() < until:
-        with contextlib.suppress(docker.errors.APIError, AssertionError):
-            left = run(stack, f"ls {FAIL_POINTS}")
-            if not left:
-                return
-        time.sleep(0.5)
-    raise AssertionError(f"not every point was passed: {left}")
+@pytest.fixture(scope="module")
+def provisioned(kill_at_every_step):
+    return kill_at_every_step("provision")
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("kind", list(ACTIONS))
-def test_killed_at_every_step_nothing_is_lost_or_left(
-    master, stack, make_tenant, steps, kind, moment
+@pytest.fixture(scope="module")
+def copied_or_deleted(provisioned, kill_at_every_step):
+    return kill_at_every_step("backup", "delete")
+
+
+@pytest.fixture(scope="module")
+def erased(copied_or_deleted, kill_at_every_step):
+    return kill_at_every_step("erase")
+
+
+def assert_same(found, undisturbed, *kinds):
+    assert found == {key: end for key, end in undisturbed.items() if key[0] in kinds}
+
+
+def test_a_tenant_that_meets_no_kill_ends_as_it_should(undisturbed):
+    for (kind, _step), end in undisturbed.items():
+        found = end.operation, end.tenant, set(end.copies), len(end.things)
+        assert found == ENDS[kind], kind
+
+
+def test_a_provisioning_killed_at_any_step_ends_the_same(undisturbed, provisioned):
+    assert_same(provisioned, undisturbed, "provision")
+
+
+def test_a_copy_or_deletion_killed_at_any_step_ends_the_same(
+    undisturbed, copied_or_deleted
 ):
-    tenants = {step: make_tenant() for step in steps[kind]}
-    uids = {
-        step: master.read("saas.tenant", tenant, "uid")
-        for step, tenant in tenants.items()
-    }
-    if kind != "provision":
-        for tenant in tenants.values():
-            master.provision(tenant)
-    lay_fail_points(
-        stack, [f"{uid}.{kind}.{step}.{moment}" for step, uid in uids.items()]
-    )
-    restarts = stack.container("worker").attrs["RestartCount"]
-    action, *arguments = ACTIONS[kind]
-    operations = {
-        step: master.call("saas.tenant", action, tenant, *arguments)[0]
-        for step, tenant in tenants.items()
-    }
-    for step, operation in operations.items():
-        assert master.follow(operation, seconds=400) == "done", (kind, step)
-    wait_until_all_are_passed(stack)
-    assert stack.container("worker").attrs["RestartCount"] > restarts
-    # A delete has a last copy made, which is an operation of its own.
-    states = {
-        step: master.settle(tenant, seconds=400) for step, tenant in tenants.items()
-    }
-    inventory = stack.take_inventory()
-    for step, uid in uids.items():
-        assert states[step] == STATES[kind], (kind, step)
-        assert len(inventory.of(uid)) == LEFT[kind], (step, inventory.of(uid))
+    assert_same(copied_or_deleted, undisturbed, "backup", "delete")
+
+
+def test_an_erasing_killed_at_any_step_leaves_nothing(undisturbed, erased):
+    """Some were deleted before, some are running, most with copies."""
+    assert_same(erased, undisturbed, "erase")

@@ -36,6 +36,7 @@ LOCK_CLASS = 0x5AA5  # first half of the advisory locks of operations
 SUBJECTS = {"saas.tenant": "tenant_id", "saas.template": "template_id"}
 API_PATHS = ("/xmlrpc/", "/jsonrpc", "/json/")
 JOB_PATH = "/queue_job/"
+FAIL_POINT_INTERVAL = 0.05
 ORIGINS = {
     "user": "User",
     "portal": "Portal",
@@ -373,8 +374,9 @@ class SaasOperation(models.Model):
     def _pass_fail_point(self, step, moment):
         """Die here where a test asks for it; each fail point works once.
 
-        A test names a directory in ``SAAS_FAIL_POINTS`` and puts an empty file there,
+        A test names a directory in ``SAAS_FAIL_POINTS`` and puts empty files there,
         named ``<uid>.<kind>.<step>.<before|after>`` (before or after it is recorded).
+        Those of one moment share a kill: who reaches one waits there for the others.
         """
         directory = os.environ.get("SAAS_FAIL_POINTS")
         if not directory:
@@ -383,6 +385,8 @@ class SaasOperation(models.Model):
         point = Path(directory, f"{uid}.{self.kind}.{step.name}.{moment}")
         if point.exists():
             point.unlink()
+            while any(point.parent.glob(f"*.{moment}")):
+                time.sleep(FAIL_POINT_INTERVAL)
             os.kill(os.getpid(), signal.SIGKILL)
 
     # === OUTCOMES === #

@@ -1,3 +1,7 @@
+import os
+import signal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from odoo.exceptions import UserError
@@ -338,6 +342,31 @@ class TestOperation(SaasCommon):
             self.assertRaises(Killed),
         ):
             self.run_once(operation)
+
+    def test_who_reaches_a_fail_point_waits_there_for_the_others_of_its_moment(self):
+        tenant, operation = self.provision()
+        with TemporaryDirectory() as folder:
+            own = Path(folder, f"{tenant.uid}.provision.place.before")
+            other = Path(folder, "t0123456789ab.erase.forget.before")
+            later = other.with_suffix(".after")
+            for point in (own, other, later):
+                point.touch()
+            waited = []
+
+            def sleep(_seconds):
+                waited.append((own.exists(), kill.called))
+                other.unlink()
+
+            with (
+                patch.dict(os.environ, SAAS_FAIL_POINTS=folder),
+                patch.object(saas_operation, "time") as clock,
+                patch.object(saas_operation.os, "kill") as kill,
+            ):
+                clock.sleep = sleep
+                operation._pass_fail_point(operation.step_ids[0], "before")
+            self.assertEqual(waited, [(False, False)])
+            kill.assert_called_once_with(os.getpid(), signal.SIGKILL)
+            self.assertTrue(later.exists())
 
     def test_waiting_does_not_count_as_a_failed_try(self):
         _tenant, operation = self.provision()
