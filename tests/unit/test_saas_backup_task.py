@@ -129,6 +129,21 @@ def test_keys_are_rotated_and_erased(run, tenant):
     assert failure.value.reason == "key_missing"
 
 
+def test_the_keys_of_many_are_looked_at_and_lost_ones_sealed_anew(
+    run, tenant, tmp_path
+):
+    other = Tenant(tmp_path / "other", "t0000000000b2")
+    keys = {UID: tenant.key, "t0000000000b2": other.key}
+    seal = {"keys": keys, "recovery_public": RECOVERY[1]}
+    done = run("seal", **seal)
+    assert (done["sealed"], done["wrong"]) == (["t0000000000b2"], {})
+    assert run("seal", **seal)["sealed"] == []
+    keys[UID] = other.key
+    assert list(run("seal", **seal)["wrong"]) == [UID]
+    found = run("list", uid=UID, recovery_key=RECOVERY[0])["backups"]
+    assert len(found) == 1
+
+
 @pytest.mark.parametrize(
     ("command", "more", "words"),
     [

@@ -10,7 +10,6 @@ from ..const import STATES_BY_URGENCY, TROUBLED, TROUBLED_ATTEMPTS, UNFINISHED
 SLOW = timedelta(minutes=10)  # an operation that takes longer needs a look
 BRIM_PERCENT = 98  # of anything that a server has: nothing more fits
 ITEMS_OF_A_SORT = 20  # the rest is one line that leads to a list
-CHECKED_MODELS = ("saas.server", "saas.proxy", "saas.database.server")
 LEVELS = ("danger", "warning")
 
 
@@ -353,6 +352,11 @@ class SaasDashboard(models.AbstractModel):
         return formatLang(self.env, size, digits=1)
 
     @api.model
+    def _get_checked_models(self):
+        """Return the models of what can be asked whether it works."""
+        return ("saas.server", "saas.proxy", "saas.database.server")
+
+    @api.model
     def _find_broken_connections(self):
         return [
             self._make_item(
@@ -365,7 +369,7 @@ class SaasDashboard(models.AbstractModel):
                 if self._may_set_up()
                 else None,
             )
-            for model in CHECKED_MODELS
+            for model in self._get_checked_models()
             for record in self.env[model].search([("check_state", "=", "failed")])
         ]
 

@@ -124,9 +124,10 @@ class Repository:
     def _key_file(self) -> str:
         return f"tenants/{self.uid}/key"
 
-    def ensure_key(self, recovery_public: str) -> None:
+    def ensure_key(self, recovery_public: str) -> bool:
         """Have the backup key in the store, sealed for that recovery key.
 
+        :return: whether it had to be written
         :raise RefusedError: ``key_wrong``, when copies there were made with another one
         """
         content = self._find(self._key_file)
@@ -140,9 +141,10 @@ class Repository:
                     reason="key_wrong",
                 )
             if file.recovery == keys.fingerprint(recovery_public):
-                return
+                return False
         content = keys.wrap(self.uid, self.backup_key, recovery_public)
         self.store.put_bytes(self._key_file, content)
+        return True
 
     def open_with(self, recovery_private: str) -> Repository:
         """The same, with the key that the recovery key opens.

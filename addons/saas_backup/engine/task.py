@@ -152,6 +152,19 @@ def _rekey(store: Store, job: Values) -> dict[str, Any]:
     return {"fingerprint": keys.fingerprint(public)}
 
 
+def _seal(store: Store, job: Values) -> dict[str, Any]:
+    """Look whether the keys of many tenants are there as they should be."""
+    public = _get(job, "recovery_public")
+    sealed, wrong = [], {}
+    for uid, key in _get(job, "keys", {}).items():
+        try:
+            if Repository(store, uid, key).ensure_key(public):
+                sealed.append(uid)
+        except RefusedError as error:
+            wrong[uid] = error.message
+    return {"sealed": sealed, "wrong": wrong}
+
+
 def _erase(store: Store, job: Values) -> dict[str, Any]:
     return {"deleted": Repository(store, _get(job, "uid")).erase()}
 
@@ -168,6 +181,7 @@ _COMMANDS: dict[str, Callable[[Store, Values], dict[str, Any]]] = {
     "delete": _delete,
     "collect": _collect,
     "rekey": _rekey,
+    "seal": _seal,
     "erase": _erase,
 }
 

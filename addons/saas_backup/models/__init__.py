@@ -10,3 +10,4 @@ from . import saas_tenant_portal
 from . import saas_backup_sweep
 from . import saas_drill
 from . import saas_drill_sweep
+from . import saas_dashboard

@@ -26,6 +26,7 @@ MEGABYTE = 1024 * 1024
 JOB_LIMITS = Limits(memory=768 * MEGABYTE, cpus=2.0)
 JOB_TIME = timedelta(hours=6)
 CHECK_SECONDS = 120
+NAMED = 5  # tenants that a message names
 WAIT_SECONDS = 3
 WAIT_INTERVAL = 0.1
 PAUSE = 3  # seconds between two looks at a task that takes longer
@@ -195,6 +196,12 @@ class SaasStore(models.Model):
 
     # === TEST CONNECTION === #
 
+    @api.model
+    def _cron_check(self):
+        """Test every store, and the keys in it, as somebody would by its button."""
+        if self.env["saas.server"].search_count([], limit=1):
+            self.search([]).action_check()
+
     def _check_connection(self):
         servers = self.env["saas.server"].search([])
         if not servers:
@@ -204,23 +211,73 @@ class SaasStore(models.Model):
             )
         # A directory is another one on each server, a bucket is the same for all.
         tested = servers if self.kind == "directory" else servers[:1]
-        return " · ".join(self._check_on(server) for server in tested)
+        said = [self._run_beside(server, "check")["message"] for server in tested]
+        tenants = self._find_tenants_with_copies()
+        for server in tested:
+            here = tenants if self.kind == "s3" else tenants & server.tenant_ids
+            if here:
+                said.append(self._check_keys(server, here))
+        return " · ".join(said)
 
-    def _check_on(self, server):
+    def _find_tenants_with_copies(self):
+        groups = self.env["saas.backup"]._read_group(
+            [
+                ("store_id", "=", self.id),
+                ("state", "=", "done"),
+                ("tenant_id.erased_on", "=", False),
+            ],
+            ["tenant_id"],
+        )
+        return self.env["saas.tenant"].union(*(tenant for (tenant,) in groups))
+
+    def _check_keys(self, server, tenants):
+        """Return a sentence about the keys of all copies here; lost ones are mended.
+
+        The worker's key has to open the tenants' data keys, and what lies sealed in the
+        store has to be made of them, for the recovery key in use.
+
+        :raise RefusedError: ``key_wrong``
+        """
+        keys, wrong = {}, {}
+        for tenant in tenants:
+            try:
+                keys[tenant.uid] = tenant._derive_secret("backup")
+            except RefusedError as error:
+                wrong[tenant.uid] = error.message
+        public = self._get_recovery_public()
+        result = self._run_beside(server, "seal", keys=keys, recovery_public=public)
+        wrong |= result["wrong"]
+        if wrong:
+            named = tenants.filtered(lambda t: t.uid in wrong).mapped("name")
+            raise RefusedError(
+                self.env._(
+                    "Copies of these tenants cannot be trusted to open again: "
+                    "%(names)s. %(message)s",
+                    names=", ".join(named[:NAMED]) + (" …" if named[NAMED:] else ""),
+                    message=next(iter(wrong.values())),
+                ),
+                reason="key_wrong",
+            )
+        return self.env._(
+            "keys that open: %(count)s, sealed anew: %(sealed)s",
+            count=len(tenants),
+            sealed=len(result["sealed"]),
+        )
+
+    def _run_beside(self, server, command, **values):
+        """Run a job to its end beside the state of nobody; what it answers."""
         driver = server._get_driver()
         uid = names.new_uid()
         until = time.monotonic() + CHECK_SECONDS
         try:
-            self._ensure_job(server, uid, "check", "check")
+            self._ensure_job(server, uid, command, command, **values)
             while True:
                 try:
-                    result = self._wait_for_job(
-                        server, uid, "check", fields.Datetime.now()
+                    return self._wait_for_job(
+                        server, uid, command, fields.Datetime.now()
                     )
                 except RetryableError as error:
                     if not error.waiting or time.monotonic() > until:
                         raise
-                else:
-                    return result["message"]
         finally:
             driver.delete(uid, keep_data=False)

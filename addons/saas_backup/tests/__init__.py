@@ -1,6 +1,7 @@
 from . import test_saas_backup
 from . import test_saas_drill
 from . import test_saas_restore
+from . import test_saas_store
 from . import test_access
 from . import test_routes
 from . import test_saas_backup_policy

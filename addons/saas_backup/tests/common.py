@@ -17,6 +17,7 @@ class Toolbox(FakeDriver):
     :param faults: (reason, exit code) of the next tasks by command, used up in order;
         None for one that ends without a word
     :param unchanged: whether tenants are found as they were
+    :param wrong_keys: what is wrong with the keys in the store, by uid
     """
 
     def __init__(self, **kwargs):
@@ -25,6 +26,7 @@ class Toolbox(FakeDriver):
         self.jobs = []
         self.faults = {}
         self.unchanged = False
+        self.wrong_keys = {}
         self.outcomes["gate"] = None
 
     def start_task(self, uid, task):
@@ -97,6 +99,10 @@ class Toolbox(FakeDriver):
 
     def _do_neutralize(self, _job):
         return {}
+
+    def _do_seal(self, job):
+        wrong = {uid: why for uid, why in self.wrong_keys.items() if uid in job["keys"]}
+        return {"sealed": [], "wrong": wrong}
 
     def _do_delete(self, job):
         copies = self.store.get(job["uid"], [])
