@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import io
 import time
 
@@ -413,3 +414,25 @@ def test_what_was_deleted_can_be_read_where_versions_are_kept(amazon_store):
     assert [entry.key for entry in again.entries("t/")] == ["t/0", "t/1", "t/2"]
     assert again.get_bytes("t/1") == b"copy 1"
     assert again.head("t/1").size == 6
+
+
+def test_what_was_replaced_can_be_read_as_it_was_at_a_moment(amazon_store):
+    amazon_store.put_bytes("t/1", b"good")
+    time.sleep(1.1)
+    moment = datetime.datetime.now(datetime.UTC).isoformat()
+    time.sleep(1.1)
+    amazon_store.put_bytes("t/1", b"rubbish")
+    amazon_store.put_bytes("t/2", b"rubbish")
+    amazon_store.delete("t/1")
+    config = dataclasses.replace(amazon_store.config, include_deleted=True)
+    assert S3Store(config).get_bytes("t/1") == b"rubbish"
+    then = S3Store(dataclasses.replace(config, as_of=moment))
+    assert then.get_bytes("t/1") == b"good"
+    assert [(entry.key, entry.size) for entry in then.entries("t/")] == [("t/1", 4)]
+    assert then.head("t/2") is None
+
+
+def test_what_is_no_moment_is_refused():
+    with pytest.raises(RefusedError) as failure:
+        S3Config("copies", as_of="yesterday")
+    assert failure.value.reason == "bad_job"

@@ -83,6 +83,7 @@ class S3Store(Store):
     def __init__(self, config: S3Config) -> None:
         self.config = config
         self._ca: Any = None
+        self._moment = config.moment()
         with self._translated():
             self.client = self._make_client()
 
@@ -249,6 +250,10 @@ class S3Store(Store):
                 if _is_absent(error):
                     return None
                 raise
+            except RefusedError as error:
+                if error.reason == "missing":
+                    return None
+                raise
         return found
 
     def entries(self, prefix: str) -> Iterator[Entry]:
@@ -276,9 +281,12 @@ class S3Store(Store):
             ):
                 # Of one key the newest version comes first.
                 for row in page.get("Versions", ()):
-                    if row["Key"] not in seen:
+                    if row["Key"] not in seen and self._was_there(row):
                         seen.add(row["Key"])
                         yield row
+
+    def _was_there(self, row: Mapping[str, Any]) -> bool:
+        return self._moment is None or row["LastModified"] <= self._moment
 
     def delete(self, key: str) -> None:
         with self._translated():
@@ -392,8 +400,12 @@ class S3Store(Store):
 
     def _where(self, key: str) -> dict[str, str]:
         where = {"Bucket": self.config.bucket, "Key": self._name(check_key(key))}
-        if self.config.include_deleted and (version := self._newest_version(where)):
-            where["VersionId"] = version
+        if self.config.include_deleted:
+            if version := self._newest_version(where):
+                where["VersionId"] = version
+            elif self._moment:
+                # What is there now came later.
+                raise self.missing(key)
         return where
 
     def _newest_version(self, where: Mapping[str, str]) -> str:
@@ -401,7 +413,11 @@ class S3Store(Store):
             page = self.client.list_object_versions(
                 Bucket=where["Bucket"], Prefix=where["Key"]
             )
-        found = [row for row in page.get("Versions", ()) if row["Key"] == where["Key"]]
+        found = [
+            row
+            for row in page.get("Versions", ())
+            if row["Key"] == where["Key"] and self._was_there(row)
+        ]
         return str(found[0]["VersionId"]) if found else ""
 
     def _options(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 
 from odoo.addons.saas.engine.errors import RefusedError
 
@@ -22,6 +23,8 @@ class S3Config:
     :param str kms_key: id or ARN of the key; empty for the account's own
     :param str ca: PEM of who signed the service's certificate; empty for the usual ones
     :param bool include_deleted: read what was deleted too, where versions are kept
+    :param str as_of: with that, as it was at this moment (ISO 8601), where objects were
+        replaced afterwards
     :param float timeout: seconds without an answer
     """
 
@@ -38,6 +41,7 @@ class S3Config:
     kms_key: str = ""
     ca: str = dataclasses.field(default="", repr=False)
     include_deleted: bool = False
+    as_of: str = ""
     timeout: float = 30.0
     attempts: int = 3
 
@@ -47,6 +51,23 @@ class S3Config:
                 f"{self.encryption!r} is no encryption of S3: AES256 or aws:kms.",
                 reason="bad_job",
             )
+        self.moment()
+
+    def moment(self) -> datetime.datetime | None:
+        """What ``as_of`` means; without a zone it is UTC.
+
+        :raise RefusedError: ``bad_job``
+        """
+        if not self.as_of:
+            return None
+        try:
+            found = datetime.datetime.fromisoformat(self.as_of)
+        except ValueError as error:
+            raise RefusedError(
+                f"{self.as_of!r} is no moment: 2026-11-21T04:00:00Z would be one.",
+                reason="bad_job",
+            ) from error
+        return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
