@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help demo tenant down clean ps logs test lint test-unit test-odoo \
-	test-integration test-e2e translations bench
+	test-integration test-faults test-e2e translations bench
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -43,6 +43,9 @@ test-odoo: ## the addons' own tests: make test-odoo [ADDON=saas]
 
 test-integration: ## drivers against the real Docker, PostgreSQL and Traefik
 	@$(STACK) test integration
+
+test-faults: ## what must not go wrong when parts do: backups, by number
+	@$(STACK) test faults
 
 test-e2e: ## the whole stack, beside the demo's (SAAS_TEST_KEEP=1 keeps it)
 	@$(STACK) test e2e

@@ -20,7 +20,8 @@ from .settings import EMPTY_STACK, TEST_STACK, Settings
 from .shell import Progress, Shell, StackError
 
 INTEGRATION_STACK = "saas-itest"
-LEVELS = ("lint", "unit", "odoo", "integration", "e2e")
+FAULTS_STACK = "saas-faults"
+LEVELS = ("lint", "unit", "odoo", "integration", "faults", "e2e")
 # It waits half of its time for what it has started: the others use that.
 ASIDE = "e2e"
 IMAGE_PHASES = 5
@@ -72,6 +73,7 @@ def all_stacks(settings: Settings) -> list[str]:
         TEST_STACK,
         EMPTY_STACK,
         INTEGRATION_STACK,
+        FAULTS_STACK,
         odoo_tests.STACK,
         odoo_tests.CACHE_STACK,
     ]
@@ -146,10 +148,18 @@ class Run:
         return Result("odoo", found.passed, found.failed).checked(found.code)
 
     def run_integration(self) -> Result:
+        return self._on_engine("integration", INTEGRATION_STACK)
+
+    def run_faults(self) -> Result:
+        """The fault cases by their numbers, and the report about them."""
+        return self._on_engine("faults", FAULTS_STACK)
+
+    def _on_engine(self, level: str, stack: str) -> Result:
+        """Tests that make what they need on the engine, without a stack."""
         try:
-            return self._pytest("integration", {"SAAS_STACK": INTEGRATION_STACK})
+            return self._pytest(level, {"SAAS_STACK": stack})
         finally:
-            clean.remove_stack(self.shell, INTEGRATION_STACK)
+            clean.remove_stack(self.shell, stack)
 
     def run_e2e(self) -> Result:
         self._stack(STACK_PHASES).up()
@@ -240,7 +250,7 @@ class Run:
 
     def remove_leftovers(self) -> None:
         """Remove what a run that was killed has left behind."""
-        stacks = [INTEGRATION_STACK, EMPTY_STACK, odoo_tests.STACK]
+        stacks = [INTEGRATION_STACK, FAULTS_STACK, EMPTY_STACK, odoo_tests.STACK]
         stacks += [] if keeps() else [TEST_STACK]
         for name in stacks:
             removed = clean.remove_stack(self.shell, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import json
 import os
 import secrets
@@ -17,21 +18,26 @@ import tarfile
 import time
 
 import postgres_bench
+import pytest
 from postgres_bench import PostgresBench, docker
 
 from odoo.addons.saas.engine import sealing
+from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 from odoo.addons.saas_backup.engine import job as jobs
 from odoo.addons.saas_backup.engine import keys
 from odoo.addons.saas_backup.engine.database import Database
 from odoo.addons.saas_backup.engine.directory import DirectoryConfig
 
 IMAGE = os.environ.get("SAAS_TOOLBOX_IMAGE", "saas-toolbox")
+ODOO = os.environ.get("SAAS_ODOO_IMAGE", "saas-odoo:19.0")
 STACK = postgres_bench.STACK
 LABEL = f"saas.stack={STACK}"
 PASSWORD = "p:a\\ss'word"
 TEMPLATE = "tpl00000000c3"
 RECOVERY = keys.new_recovery_key()
 DIRECTORY = DirectoryConfig(jobs.STORE_DIRECTORY)
+
+_numbers = itertools.count(1)
 
 # As much of Odoo as copies know of: attachments, modules, and the search functions.
 SCHEMA = """
@@ -51,6 +57,22 @@ INSERT INTO res_partner (name)
     SELECT 'Café n° ' || i FROM generate_series(1, 5000) AS i;
 SELECT setval('ir_sequence_1', 41);
 """
+
+
+def refused(reason, call):
+    """The message of what a call refuses for that reason."""
+    with pytest.raises(RefusedError) as failure:
+        call()
+    assert failure.value.reason == reason, failure.value.message
+    return failure.value.message
+
+
+def retryable(reason, call):
+    """The message of what a call cannot do now for that reason."""
+    with pytest.raises(RetryableError) as failure:
+        call()
+    assert failure.value.reason == reason, failure.value.message
+    return failure.value.message
 
 
 @dataclasses.dataclass
@@ -99,6 +121,12 @@ class BackupBench:
         if schema:
             self.sql(uid, schema)
 
+    def add_tenant(self, schema: str = SCHEMA) -> str:
+        """One more tenant; its uid."""
+        uid = f"t{next(_numbers):012x}"
+        self.make_tenant(uid, schema)
+        return uid
+
     def login(self, uid: str) -> Database:
         return Database("127.0.0.1", 5432, uid, uid, PASSWORD)
 
@@ -111,6 +139,51 @@ class BackupBench:
             connection.commit()
         return rows
 
+    def drop(self, uid: str) -> None:
+        """Drop a database as operations do: again, where maintenance holds it."""
+        until = time.monotonic() + 60
+        while True:
+            try:
+                self.postgres.server.drop_database(uid)
+                return
+            except RetryableError as error:
+                if error.reason != "in_use" or time.monotonic() > until:
+                    raise
+            time.sleep(0.1)
+
+    def fill(self, uid: str, rows: int = 200_000) -> None:
+        """Give a tenant enough to dump for a second."""
+        self.sql(
+            uid,
+            "INSERT INTO res_partner SELECT i + 99999, repeat(md5(i::text), 10)"
+            f" FROM generate_series(1, {rows}) i",
+        )
+
+    def tables(self, uid: str):
+        return self.sql(
+            uid,
+            "SELECT relname FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = 'public'::regnamespace",
+        )
+
+    def contents(self, uid: str):
+        """All rows of all tables, and what the structure is made of."""
+        tables = self.sql(
+            uid,
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'v')"
+            " AND relnamespace = 'public'::regnamespace ORDER BY 1",
+        )
+        rows = {
+            table: self.sql(uid, f'SELECT * FROM "{table}" ORDER BY 1')
+            for (table,) in tables
+        }
+        indexes = self.sql(
+            uid, "SELECT indexdef FROM pg_indexes WHERE schemaname='public'"
+        )
+        sequences = self.sql(uid, "SELECT sequencename, last_value FROM pg_sequences")
+        extensions = self.sql(uid, "SELECT extname FROM pg_extension ORDER BY 1")
+        return rows, sorted(indexes), sorted(sequences, key=str), extensions
+
     def attach(self, uid: str, count: int, size: int = 5000) -> None:
         self.run_inside(uid, "attach.py", ATTACH, str(count), str(size))
 
@@ -119,18 +192,18 @@ class BackupBench:
         output = self.run_inside(uid, "hash.py", HASH)
         return json.loads(output.splitlines()[-1])
 
-    def run_inside(self, uid: str, name: str, script: str, *arguments: str) -> str:
+    def run_inside(self, uid, name, script, *arguments, image=IMAGE) -> str:
         """Run Python beside a tenant's data."""
-        with self.running(uid, name, script, *arguments) as container:
+        with self.running(uid, name, script, *arguments, image=image) as container:
             ended = self.wait(container)
         assert ended.code == 0, ended.log
         return ended.log
 
     @contextlib.contextmanager
-    def running(self, uid: str, name: str, script: str, *arguments: str):
+    def running(self, uid, name, script, *arguments, image=IMAGE):
         command = ["python3", f"/etc/odoo/{name}", uid, *arguments]
         files = {name: script, "password": PASSWORD}
-        container = self.start(uid, command, files)
+        container = self.start(uid, command, files, image)
         try:
             yield container
         finally:
@@ -138,19 +211,19 @@ class BackupBench:
 
     # === TASKS === #
 
-    def start(self, uid, command, files, network=None) -> str:
+    def start(self, uid, command, files, image=IMAGE) -> str:
         """Start a container as the driver does; its name."""
         name = f"{STACK}-task-{secrets.token_hex(4)}"
         docker(
             *("create", "--name", name, "--label", LABEL, "--user", "odoo", "--init"),
-            *("--network", network or f"container:{postgres_bench.NAME}"),
+            *("--network", f"container:{postgres_bench.NAME}"),
             *("--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,nodev,size=256m"),
             *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *("--memory", "512m", "--pids-limit", "200"),
             *("--volume", f"{STACK}-{uid}:/var/lib/odoo"),
             *("--volume", f"{self.store}:{jobs.STORE_DIRECTORY}"),
             *("--volume", "/etc/odoo"),
-            *(IMAGE, *command),
+            *(image, *command),
         )
         with subprocess.Popen(
             ["docker", "cp", "-", f"{name}:/etc/odoo"], stdin=subprocess.PIPE
@@ -166,22 +239,41 @@ class BackupBench:
         )
         return Ended(code, done.stderr + done.stdout)
 
+    def kill(self, name: str) -> None:
+        """Kill a task, unless it has ended."""
+        subprocess.run(["docker", "kill", name], capture_output=True, check=False)
+
     def remove(self, name: str) -> None:
         docker("rm", "-f", "-v", name)
 
-    def start_job(self, command: str, uid: str, *, to: str = "", **more) -> str:
-        """Start a job; ``to`` is where it is done, where that is another tenant."""
-        beside = to or uid
+    def make_job(self, command: str, uid: str, *, to: str = "", **more) -> bytes:
+        """A job; ``to`` is where it is done, where that is another tenant."""
         values = {
             "uid": uid,
             "key": self.keys[uid],
-            "database": self.login(beside),
+            "database": self.login(to or uid),
             "recovery_public": RECOVERY[1],
             "image": "saas-odoo:19.0",
         } | more
-        job = jobs.make_job(command, values.pop("store", DIRECTORY), **values)
+        return jobs.make_job(command, values.pop("store", DIRECTORY), **values)
+
+    def start_job(self, command: str, uid: str, *, to: str = "", **more) -> str:
+        job = self.make_job(command, uid, to=to, **more)
         path = f"/etc/odoo/{jobs.JOB_FILE}"
-        return self.start(beside, ["saas-backup", path], {jobs.JOB_FILE: job})
+        return self.start(to or uid, ["saas-backup", path], {jobs.JOB_FILE: job})
+
+    def end_all(self, beside: str, prepared: list[bytes]) -> list[Ended]:
+        """Do many jobs, one after the other, in one task."""
+        files = {f"{number:03}.json": job for number, job in enumerate(prepared)}
+        name = self.start(
+            beside, ["python3", "/etc/odoo/all.py"], {"all.py": ALL, **files}
+        )
+        try:
+            ended = self.wait(name)
+        finally:
+            self.remove(name)
+        assert ended.code == 0, ended.log
+        return [Ended(*done) for done in json.loads(ended.log.splitlines()[-1])]
 
     def end(self, command: str, uid: str, **more) -> Ended:
         name = self.start_job(command, uid, **more)
@@ -195,9 +287,7 @@ class BackupBench:
 
     def patched(self, uid: str, setting: str, command: str, **more) -> Ended:
         """A job of a program in which one setting is another."""
-        values = {"uid": uid, "key": self.keys[uid], "database": self.login(uid)}
-        values |= {"recovery_public": RECOVERY[1]} | more
-        job = jobs.make_job(command, DIRECTORY, **values)
+        job = self.make_job(command, uid, **more)
         script = (
             "import sys\nsys.path.insert(0, '/usr/lib/saas')\n"
             "from odoo.addons.saas_backup.engine import database, task\n"
@@ -311,28 +401,77 @@ print(f"attached {count}, collected {removed}", flush=True)
 """
 )
 
-# The order of Odoo's own zip: the files first, and the database after them.
-NATIVE = (
+ALL = """
+import contextlib, io, json, pathlib, sys
+sys.path.insert(0, "/usr/lib/saas")
+from odoo.addons.saas_backup.engine import task
+done = []
+for path in sorted(pathlib.Path("/etc/odoo").glob("*.json")):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = task.main([str(path)])
+    done.append((code, output.getvalue()))
+print(json.dumps(done))
+"""
+
+# The SHA-1 of all files, by folder, where copies were restored into many.
+HASH_ALL = (
     _COMMON
     + """
-import shutil, tempfile
-missing = 0
+print(json.dumps({folder.name: {path.name: hashlib.sha1(path.read_bytes()).hexdigest()
+                                for path in folder.glob("??/*")}
+                  for folder in filestore.parent.iterdir()}))
+"""
+)
+
+# Odoo's own tool, called as its page of databases calls it.
+_NATIVE = (
+    _COMMON
+    + """
+import io, re, shutil, subprocess, zipfile
+from odoo.service import db as service
+from odoo.tools import config
+for name, value in {"db_host": "127.0.0.1", "db_port": 5432, "db_user": uid,
+                    "db_password": password, "data_dir": "/var/lib/odoo"}.items():
+    config[name] = value
+"""
+)
+
+NATIVE_ZIP = (
+    _NATIVE
+    + """
+torn, failed, missing = 0, 0, 0
 for number in range(int(arguments[0])):
-    with tempfile.TemporaryDirectory() as folder:
-        names = set()
-        for path in filestore.glob("??/*"):
-            try:
-                shutil.copyfile(path, os.path.join(folder, path.name))
-                names.add(path.name)
-            except FileNotFoundError:
-                pass
-        time.sleep(0.1)  # until pg_dump has its snapshot
-        connection = connect()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT store_fname FROM ir_attachment")
-            known = {name.split("/")[1] for (name,) in cursor}
-        connection.close()
-        missing += bool(known - names)
-print(json.dumps({"torn": missing}))
+    try:
+        stream = service.dump_db(uid, None)
+    except (OSError, shutil.Error):
+        failed += 1  # a file went away while it was copied
+        continue
+    with zipfile.ZipFile(stream) as archive:
+        there = {name.rpartition("/")[2].encode() for name in archive.namelist()}
+        dump = archive.read("dump.sql")
+    known = set(re.findall(rb"\\t[0-9a-f]{2}/([0-9a-f]{40})", dump))
+    torn += bool(known - there)
+    missing += len(known - there)
+print(json.dumps({"torn": torn, "failed": failed, "missing": missing}))
+"""
+)
+
+NATIVE_CUSTOM = (
+    _NATIVE
+    + """
+whole = io.BytesIO()
+service.dump_db(uid, whole, backup_format="dump")
+
+class Cut(io.BytesIO):
+    # Kills the program that writes, when it has written something.
+    def write(self, data):
+        for path in pathlib.Path("/proc").glob("[0-9]*/comm"):
+            if path.read_text().strip() == "pg_dump":
+                os.kill(int(path.parent.name), 9)
+        return super().write(data)
+stream = Cut()
+service.dump_db(uid, stream, backup_format="dump")
+print(json.dumps({"size": len(stream.getvalue()), "whole": len(whole.getvalue())}))
 """
 )

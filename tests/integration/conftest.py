@@ -9,6 +9,8 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "unit"))
 
+from backup_fixtures import amazon, fresh, gateway, tenant  # noqa: F401 (for all tests)
+
 
 @pytest.fixture(scope="session")
 def docker_api():

@@ -34,6 +34,7 @@ class Tenant:
         self.changes = 1
         self.quiet = True
         self.meanwhile = lambda: None
+        self.now = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
         self.random = random.Random(uid)
 
     # --- what its users do
@@ -77,7 +78,7 @@ class Tenant:
 
 class _Snapshot:
     def __init__(self, tenant: Tenant) -> None:
-        self.date = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
+        self.date = tenant.now
         self._archive = tenant.archive
         self._tenant = tenant
         self._facts = Facts(

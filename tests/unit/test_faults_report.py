@@ -1,0 +1,40 @@
+"""The report of a fault run, and that no case is without a test."""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import re
+import sys
+
+import pytest
+
+FAULTS = pathlib.Path(__file__).resolve().parent.parent / "faults"
+
+
+@pytest.fixture(scope="module")
+def report():
+    spec = importlib.util.spec_from_file_location("report", FAULTS / "report.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["report"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["report"]
+
+
+def test_each_case_has_a_module_of_its_number(report):
+    names = [path.name for path in FAULTS.glob("test_*.py")]
+    numbers = [int(re.match(r"test_t(\d+)_", name)[1]) for name in names]
+    assert sorted(numbers) == list(report.TITLES) == list(range(22, 32))
+
+
+def test_the_report_says_what_was_done_expected_and_found(report):
+    good = report.Case(22, "it is cut", "it goes on", ["2 parts", "0 left"], 1.25)
+    bad = report.Case(22, "it is cut", "it goes on", [], 2.0, failure="it did not")
+    text = report.make_report([good, bad], "today")
+    assert "| T22 | The connection to the bucket is cut" in text
+    assert "| 2 | 3.2 | 1 failed |" in text
+    assert "| 0 | 0.0 | not run |" in text
+    assert "- done: it is cut\n- expected: it goes on\n- found: 2 parts\n" in text
+    assert "- OK, 1.2 s" in text
+    assert "- FAILED: it did not, 2.0 s" in text
