@@ -10,6 +10,7 @@ import time
 import boto3
 import pytest
 import requests
+from botocore.exceptions import SSLError
 from moto.server import ThreadedMotoServer
 from s3_stand_in import BUCKET, StandIn
 from store_contract import MIB, StoreContract
@@ -22,6 +23,7 @@ from odoo.addons.saas_backup.engine.s3 import (
     S3Store,
     resolve_credentials,
 )
+from odoo.addons.saas_backup.engine.s3_errors import translate
 from odoo.addons.saas_backup.engine.store import read_all
 
 SECRET = "planted-secret-91ac77"
@@ -268,6 +270,31 @@ def test_an_upload_that_is_always_cut_fails_and_keeps_nothing(stand_in, config):
     assert error.reason == "cut"
     assert stand_in.objects == {}
     assert stand_in.uploads == {}
+
+
+def test_an_upload_that_is_cut_over_tls_says_nothing_about_the_certificate():
+    with StandIn(tls=True) as s3:
+        s3.faults.cut_upload = 4 * MIB
+        error = failure_of(
+            make_config(s3.url, ca=s3.ca),
+            RetryableError,
+            lambda store: store.put("a", io.BytesIO(b"x" * 9 * MIB)),
+        )
+        assert error.reason == "cut"
+        assert s3.uploads == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("EOF occurred in violation of protocol (_ssl.c:2427)", "cut"),
+        ("[SSL: UNEXPECTED_EOF_WHILE_READING] unexpected eof while reading", "cut"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "tls"),
+    ],
+)
+def test_every_version_of_the_library_says_it_in_its_own_words(said, reason):
+    error = SSLError(endpoint_url="https://geoffrey", error=said)
+    assert translate(error, "The bucket", "https://geoffrey").reason == reason
 
 
 def test_a_download_that_is_cut_goes_on_where_it_ended(stand_in, config):

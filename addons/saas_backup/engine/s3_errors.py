@@ -187,6 +187,16 @@ _EXCEPTIONS: tuple[tuple[tuple[type[Exception], ...], _Rule], ...] = (
 )
 
 
+# What the library says, by its version, of a connection that ended within TLS.
+_ENDED = (
+    "eof occurred",
+    "unexpected eof",
+    "broken pipe",
+    "connection reset",
+    "timed out",
+)
+
+
 def translate(error: Exception, store: str, endpoint: str) -> EngineError:
     """The engine's error for an exception of the library.
 
@@ -194,6 +204,10 @@ def translate(error: Exception, store: str, endpoint: str) -> EngineError:
     """
     if isinstance(error, boto.ClientError):
         return _translate_answer(error, store, endpoint)
+    said = str(error).lower()
+    if isinstance(error, boto.SSLError) and any(words in said for words in _ENDED):
+        # It says nothing about the certificate.
+        return _make(_CUT, store=store, endpoint=endpoint)
     for kinds, rule in _EXCEPTIONS:
         if isinstance(error, kinds):
             return _make(rule, store=store, endpoint=endpoint)
