@@ -53,5 +53,5 @@ test-e2e: ## the whole stack, beside the demo's (SAAS_TEST_KEEP=1 keeps it)
 translations: ## bring the files of the addons' terms to the code
 	@$(STACK) translations
 
-bench: ## measure how long a new tenant takes
-	@$(STACK) bench
+bench: ## measure new tenants, backups, restores: make bench [ONLY=tenant|backup]
+	@$(STACK) bench --only "$$ONLY"

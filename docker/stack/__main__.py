@@ -149,11 +149,11 @@ def run_translations(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_bench(_arguments: argparse.Namespace) -> int:
+def run_bench(arguments: argparse.Namespace) -> int:
     values = settings.load_test()
     log = values.cache / "logs" / f"{values.stack}-bench.log"
     with only_one(values.cache / f"{values.stack}.lock", "test run"):
-        return testing.bench(values, Shell(log))
+        return testing.bench(values, Shell(log), arguments.only)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -178,7 +178,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     test.add_argument("levels", nargs="*", metavar="level")
     test.add_argument("--addon", default="")
     add("translations", run_translations, "write the addons' terms")
-    add("bench", run_bench, "measure")
+    bench = add("bench", run_bench, "measure")
+    bench.add_argument("--only", default="")
     return parser.parse_args(argv)
 
 

@@ -329,14 +329,14 @@ class Aside:
         end.send(tests.level(self._name))
 
 
-def bench(settings: Settings, shell: Shell) -> int:
-    """Measure on a stack of its own; the exit code."""
+def bench(settings: Settings, shell: Shell, only: str) -> int:
+    """Measure on a stack of its own (all, or only what is named); the exit code."""
     tests = Run(settings, shell, "")
     tests.prepare(["bench"])
     Stack(settings, shell, Progress(STACK_PHASES)).up()
     env = {**os.environ, **tests.stack_environment()}
     try:
-        argv = [str(tests.venv / "bin" / "python"), "tests/bench/run.py"]
+        argv = [str(tests.venv / "bin" / "python"), "tests/bench/run.py", only]
         return shell.stream(argv, cwd=settings.root, env=env)
     finally:
         if not keeps():

@@ -1,5 +1,7 @@
 """The ways to a customer's Odoo that are compared. Each removes all that it makes.
 
+Those that copy and restore one are in ``backups``.
+
 A: a tenant of ours with the module base, from the call to its logged-in page
 B: the same with website and sale_management
 C: Odoo's own way: a fresh container and an empty database, ``odoo -i base``, log in
@@ -25,7 +27,18 @@ from e2e.api_key import make_api_key
 from e2e.mailbox import Mailbox, read_code
 from e2e.stack import Stack
 
-from .client import BenchError, Master, Visitor, answers, follow_link, log_in, wait
+from . import backups
+from .client import (
+    BenchError,
+    Master,
+    Visitor,
+    address,
+    answers,
+    follow_link,
+    log_in,
+    wait,
+)
+from .report import Measured
 
 DATABASE = "master"
 LOGIN = "admin"
@@ -53,8 +66,8 @@ exec postgres $listen=*
 class Arm(Protocol):
     key: str
 
-    def measure(self) -> tuple[float, dict[str, float]]:
-        """One sample: seconds in all, and the seconds of its parts by name."""
+    def measure(self) -> Measured:
+        """One sample."""
 
 
 class Tenant:
@@ -74,7 +87,7 @@ class Tenant:
             return found[0]
         return self._master.create("saas.plan", name=modules, modules=modules)
 
-    def measure(self) -> tuple[float, dict[str, float]]:
+    def measure(self) -> Measured:
         master = self._master
         tenant = master.create(
             "saas.tenant",
@@ -92,7 +105,7 @@ class Tenant:
             marks.append(time.monotonic())
             follow_link(link)
             marks.append(time.monotonic())
-            return marks[-1] - marks[0], self._read_parts(operation, marks)
+            return Measured(marks[-1] - marks[0], self._read_parts(operation, marks))
         finally:
             [erasing] = master.call(
                 "saas.tenant", "action_delete", ids=[tenant], erase_now=True
@@ -100,20 +113,14 @@ class Tenant:
             master.follow(erasing)
 
     def _read_parts(self, operation: int, marks: list[float]) -> dict[str, float]:
-        steps = self._master.call(
-            "saas.operation.step",
-            "search_read",
-            domain=[["operation_id", "=", operation]],
-            fields=["name", "duration"],
-        )
+        steps = self._master.read_steps(operation)
         called, followed, linked, opened = (
             after - before for before, after in itertools.pairwise(marks)
         )
-        in_steps = {f"step {step['name']}": step["duration"] for step in steps}
         return {
             "call action_provision": called,
-            **in_steps,
-            "queue, commits and polling": followed - sum(in_steps.values()),
+            **steps,
+            "queue, commits and polling": followed - sum(steps.values()),
             "call get_login_url": linked,
             "log in and open /odoo": opened,
         }
@@ -139,7 +146,7 @@ class SignUp:
             raise BenchError(f"no plan with {MODULES['A']} is published")
         return plans[0]["website_url"]
 
-    def measure(self) -> tuple[float, dict[str, float]]:
+    def measure(self) -> Measured:
         name = f"bench-{secrets.token_hex(5)}"
         email = f"{name}@{name}.example.com"
         with no_limits(self._master):
@@ -158,7 +165,7 @@ class SignUp:
                 self._erase(name)
         titles = ("confirm the code", "until it is built", "log in and open /odoo")
         parts = (after - before for before, after in itertools.pairwise(marks))
-        return marks[-1] - marks[0], dict(zip(titles, parts, strict=True))
+        return Measured(marks[-1] - marks[0], dict(zip(titles, parts, strict=True)))
 
     def _erase(self, name: str) -> None:
         domain = [["name", "=", name]]
@@ -194,7 +201,7 @@ class Initialised:
         self._stack = stack
         self._gateway = gateway
 
-    def measure(self) -> tuple[float, dict[str, float]]:
+    def measure(self) -> Measured:
         name = f"bench{secrets.token_hex(5)}"
         password = secrets.token_hex(16)
         with contextlib.ExitStack() as made:
@@ -223,10 +230,11 @@ class Initialised:
             served = time.monotonic()
             log_in(url, "admin", "admin")
             ended = time.monotonic()
-        return ended - started, {
+        parts = {
             "until /web/login": served - started,
             "log in and open /odoo": ended - served,
         }
+        return Measured(ended - started, parts)
 
 
 class Kit:
@@ -237,7 +245,7 @@ class Kit:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
 
-    def measure(self) -> tuple[float, dict[str, float]]:
+    def measure(self) -> Measured:
         name = f"{self._stack.name}-bench-{secrets.token_hex(4)}"
         password = secrets.token_hex(16)
         engine, labels = self._stack.engine, {LABEL: self._stack.name}
@@ -271,13 +279,7 @@ class Kit:
             url = f"http://{address(odoo)}:8069"
             wait(lambda: answers(f"{url}/web/login"))
             ended = time.monotonic()
-        return ended - started, {}
-
-
-def address(container: docker.models.containers.Container) -> str:
-    container.reload()
-    [network] = container.attrs["NetworkSettings"]["Networks"].values()
-    return network["IPAddress"]
+        return Measured(ended - started)
 
 
 @contextlib.contextmanager
@@ -292,11 +294,15 @@ def make_all(keys: str, environment: Mapping[str, str]) -> Iterator[list[Arm]]:
         gateway = find_gateway(stack)
         mailbox = Mailbox(f"http://127.0.0.1:{environment['SAAS_MAIL_PORT']}")
         makers = {
+            "A": lambda: Tenant("A", master),
+            "B": lambda: Tenant("B", master),
             "C": lambda: Initialised(stack, gateway),
             "D": lambda: Kit(stack),
             "E": lambda: SignUp(master, mailbox),
         }
-        yield [makers[key]() if key in makers else Tenant(key, master) for key in keys]
+        with contextlib.ExitStack() as made:
+            makers |= backups.find_makers(backups.Bench(stack, master, gateway, made))
+            yield [makers[key]() for key in keys]
     finally:
         engine.close()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
+from docker.models.containers import Container
 
 INTERVAL = 0.05
 SECONDS = 300
@@ -76,6 +77,16 @@ class Master:
 
         wait(ended)
 
+    def read_steps(self, operation: int) -> dict[str, float]:
+        """The seconds that each step of an operation took."""
+        steps = self.call(
+            "saas.operation.step",
+            "search_read",
+            domain=[["operation_id", "=", operation]],
+            fields=["name", "duration"],
+        )
+        return {f"step {step['name']}": step["duration"] for step in steps}
+
 
 def wait(condition: Callable[[], bool], interval: float = INTERVAL) -> None:
     until = time.monotonic() + SECONDS
@@ -91,6 +102,13 @@ def answers(url: str) -> bool:
         return requests.get(url, timeout=SECONDS).status_code == 200
     except requests.RequestException:
         return False
+
+
+def address(container: Container) -> str:
+    """Where a container is reached, in the one network that it is in."""
+    container.reload()
+    [network] = container.attrs["NetworkSettings"]["Networks"].values()
+    return network["IPAddress"]
 
 
 def follow_link(link: str) -> None:

@@ -15,17 +15,50 @@ ARMS = {
     "C": "`odoo -i base` in a fresh container, to the logged-in page",
     "E": "a visitor of the website, confirmed code to logged-in page",
     "D": "PostgreSQL and Odoo in containers of the client's own, to the login page",
+    "F": "55 MB of database: `saas-backup`",
+    "G": "55 MB of database: `odoo db dump --no-filestore`",
+    "H": "55 MB of database: `odoo db dump --format dump`",
+    "I": "1 GB of database: `saas-backup`",
+    "J": "1 GB of database: `odoo db dump --no-filestore`",
+    "K": "1 GB of database: `odoo db dump --format dump`",
+    "L": "1 GB of files, 1 % new, and 55 MB of database: `saas-backup`",
+    "M": "1 GB of files and 55 MB of database: `odoo db dump`",
+    "N": "a copy of 55 MB as a new tenant, call to logged-in page",
+    "O": "a copy of 55 MB in place, with a copy before it, the same",
+    "P": "55 MB: `odoo db load`, then Odoo's start, to the login page",
 }
-BARS = {"A": 3.0, "B": 5.0, "E": 3.5}
+BARS = {"A": 3.0, "B": 5.0, "E": 3.5, "L": 1.0, "N": 8.0}
 """Seconds that the median should not pass."""
+
+PAIRS = {
+    ("F", "G"): 0.6,
+    ("F", "H"): 0.6,
+    ("I", "J"): 0.6,
+    ("I", "K"): 0.6,
+    ("L", "M"): 1 / 30,
+    ("N", "P"): None,
+}
+"""What share of the second arm's time the first one's should not pass."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What one run of an arm took.
+
+    :param parts: seconds by name, in their order
+    :param sizes: bytes by name
+    """
+
+    seconds: float
+    parts: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One run of one arm.
+    """One run of one arm, as ``Measured`` and with when it was.
 
     :param float load: the machine's load average when it began
-    :param parts: seconds by name, in their order
     """
 
     arm: str
@@ -33,6 +66,7 @@ class Sample:
     seconds: float
     load: float
     parts: Mapping[str, float]
+    sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -45,19 +79,24 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def summary(facts: Mapping[str, str], samples: Sequence[Sample]) -> str:
-    """Tables in Markdown: the arms, and the parts of each."""
+    """Tables in Markdown: the arms, each beside another one, and the parts of each."""
     arms = sorted({sample.arm for sample in samples})
-    lines = ["", "## A new tenant", ""]
+    lines = ["", "## Measured", ""]
     lines += [f"- {name}: {value}" for name, value in facts.items()]
     lines += ["", *_table(_ARM_TITLES, (_arm_row(arm, samples) for arm in arms))]
+    pairs = [pair for pair in PAIRS if set(pair) <= set(arms)]
+    if pairs:
+        rows = [_pair_row(pair, samples) for pair in pairs]
+        lines += ["", "### In the same round", "", *_table(_PAIR_TITLES, rows)]
     for arm in arms:
-        rows = _part_rows([sample for sample in samples if sample.arm == arm])
-        if rows:
+        mine = [sample for sample in samples if sample.arm == arm]
+        if rows := [*_part_rows(mine), *_size_rows(mine)]:
             lines += ["", f"### Parts of {arm}", "", *_table(_PART_TITLES, rows)]
     return "\n".join([*lines, ""])
 
 
 _ARM_TITLES = ("arm", "what", "n", "p50", "p95", "min", "max", "bar", "load")
+_PAIR_TITLES = ("arms", "n", "p50", "p95", "bar", "times as fast")
 _PART_TITLES = ("part", "p50", "p95", "max")
 
 
@@ -80,6 +119,35 @@ def _arm_row(arm: str, samples: Sequence[Sample]) -> list[str]:
         bar,
         f"{statistics.mean(sample.load for sample in mine):.1f}",
     ]
+
+
+def _pair_row(pair: tuple[str, str], samples: Sequence[Sample]) -> list[str]:
+    """What share of the second arm's time the first one took, round by round."""
+    first, second = (
+        {sample.round: sample.seconds for sample in samples if sample.arm == arm}
+        for arm in pair
+    )
+    shares = [first[number] / second[number] for number in first.keys() & second.keys()]
+    middle, bar = percentile(shares, 0.5), PAIRS[pair]
+    met = "met" if bar and middle <= bar else "missed"
+    return [
+        f"{pair[0]} / {pair[1]}",
+        str(len(shares)),
+        f"{middle:.3f}",
+        f"{percentile(shares, 0.95):.3f}",
+        f"{bar:.3f} {met}" if bar else "-",
+        f"{1 / middle:.1f}",
+    ]
+
+
+def _size_rows(samples: Sequence[Sample]) -> list[list[str]]:
+    names = dict.fromkeys(name for sample in samples for name in sample.sizes)
+    rows = []
+    for name in names:
+        values = [sample.sizes[name] for sample in samples]
+        shares = (percentile(values, share) for share in (0.5, 0.95, 1.0))
+        rows.append([name, *(f"{value / 1e6:.2f} MB" for value in shares)])
+    return rows
 
 
 def _part_rows(samples: Sequence[Sample]) -> list[list[str]]:
@@ -108,11 +176,13 @@ def write(
     folder.joinpath("samples.json").write_text(json.dumps(raw, indent=1))
     with folder.joinpath("samples.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["round", "arm", "part", "seconds", "load"])
+        rows.writerow(["round", "arm", "part", "seconds", "bytes", "load"])
         for sample in samples:
-            row = [sample.round, sample.arm]
-            rows.writerow([*row, "", f"{sample.seconds:.4f}", f"{sample.load:.2f}"])
+            row, load = [sample.round, sample.arm], f"{sample.load:.2f}"
+            rows.writerow([*row, "", f"{sample.seconds:.4f}", "", load])
             for name, seconds in sample.parts.items():
-                rows.writerow([*row, name, f"{seconds:.4f}", f"{sample.load:.2f}"])
+                rows.writerow([*row, name, f"{seconds:.4f}", "", load])
+            for name, size in sample.sizes.items():
+                rows.writerow([*row, name, "", size, load])
     if samples:
         folder.joinpath("summary.md").write_text(summary(facts, samples))

@@ -58,6 +58,36 @@ def test_a_median_over_the_bar_is_called_missed(report):
     assert "5 s missed" in report.summary({}, slow)
 
 
+@pytest.fixture
+def copies(report):
+    """Two rounds of a copy by ours, which is in all but the second of Odoo's."""
+    return [
+        report.Sample("F", 0, 1.0, 0.0, {}, {"sent to the store": 2_000_000}),
+        report.Sample("F", 1, 5.0, 0.0, {}, {"sent to the store": 3_000_000}),
+        report.Sample("F", 2, 0.4, 0.0, {}, {"sent to the store": 2_000_000}),
+        report.Sample("G", 0, 2.0, 0.0, {}),
+        report.Sample("G", 2, 1.0, 0.0, {}),
+    ]
+
+
+def test_arms_are_compared_within_a_round_and_not_across_rounds(report, copies):
+    text = report.summary({}, copies)
+    assert "| F / G | 2 | 0.450 | 0.495 | 0.600 met | 2.2 |" in text
+    slow = [report.Sample("F", 3, 9.0, 0.0, {}), report.Sample("G", 3, 10.0, 0.0, {})]
+    assert "0.600 missed" in report.summary({}, slow)
+
+
+def test_an_arm_without_its_other_is_compared_with_nothing(report, copies):
+    text = report.summary({}, copies[:3])
+    assert "In the same round" not in text
+
+
+def test_bytes_are_told_in_megabytes(report, copies):
+    assert "| sent to the store | 2.00 MB | 2.90 MB | 3.00 MB |" in report.summary(
+        {}, copies
+    )
+
+
 def test_raw_numbers_are_kept_beside_the_summary(report, samples, tmp_path):
     report.write(tmp_path, {"processors": "2"}, samples)
     raw = json.loads((tmp_path / "samples.json").read_text())
@@ -66,6 +96,14 @@ def test_raw_numbers_are_kept_beside_the_summary(report, samples, tmp_path):
     assert (tmp_path / "summary.md").read_text() == report.summary(
         raw["machine"], samples
     )
+
+
+def test_raw_numbers_have_the_bytes_too(report, copies, tmp_path):
+    report.write(tmp_path, {}, copies)
+    raw = json.loads((tmp_path / "samples.json").read_text())
+    assert raw["samples"][1]["sizes"] == {"sent to the store": 3_000_000}
+    rows = (tmp_path / "samples.csv").read_text().splitlines()
+    assert "1,F,sent to the store,,3000000,0.00" in rows
 
 
 def test_a_run_that_broke_off_at_once_leaves_no_summary(report, tmp_path):
