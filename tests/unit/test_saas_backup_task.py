@@ -12,7 +12,7 @@ from backup_bench import RECOVERY, UID, Tenant
 
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 from odoo.addons.saas_backup.engine import job as jobs
-from odoo.addons.saas_backup.engine import task
+from odoo.addons.saas_backup.engine import processes, task
 from odoo.addons.saas_backup.engine.database import Database, passfile
 from odoo.addons.saas_backup.engine.directory import DirectoryConfig, DirectoryStore
 from odoo.addons.saas_backup.engine.processes import Pipeline, run_pipeline
@@ -214,6 +214,24 @@ def output_of(first, second=("cat",), source=None):
 
 def test_the_output_of_one_program_goes_through_the_other():
     assert output_of("echo a; echo b", ("sed", "s/b/c/")) == b"a\nc\n"
+    assert output_of("cat", source=io.BytesIO(b"x" * 10**6)) == b"x" * 10**6
+
+
+def test_a_program_works_on_for_a_while_when_nobody_reads(tmp_path):
+    done = tmp_path / "done"
+    waits = f"for i in $(seq 200); do [ -e {done} ] && break; sleep 0.05; done; "
+    output = output_of(
+        f"head -c 1000000 /dev/zero; touch {done}",
+        shell(f"{waits} [ -e {done} ] && cat"),
+    )
+    assert len(output) == 1_000_000
+
+
+def test_a_user_who_gets_no_wider_pipe_uses_what_there_is(monkeypatch):
+    def refuse(*_arguments):
+        raise PermissionError
+
+    monkeypatch.setattr(processes.fcntl, "fcntl", refuse)
     assert output_of("cat", source=io.BytesIO(b"x" * 10**6)) == b"x" * 10**6
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import signal
 import subprocess
@@ -67,6 +68,7 @@ class _Running:
             env=environment,
         )
         self._stack.callback(_kill, self.first)
+        _widen(self.first)
         self.second = subprocess.Popen(
             self._pipeline.second,
             stdin=self.first.stdout,
@@ -75,6 +77,7 @@ class _Running:
             env=environment,
         )
         self._stack.callback(_kill, self.second)
+        _widen(self.second)
         # The second alone holds it: so the first notices when the second dies.
         assert self.first.stdout is not None
         self.first.stdout.close()
@@ -121,6 +124,15 @@ class _Running:
                     codes[number],
                     _read(self._complaints[number]),
                 )
+
+
+def _widen(process: subprocess.Popen[bytes]) -> None:
+    """Let the programs around its pipes work for longer before they take turns."""
+    for stream in (process.stdin, process.stdout):
+        # A user whose pipes hold much together gets no more; it works as well.
+        with contextlib.suppress(OSError):
+            if stream:
+                fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, CHUNK)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
