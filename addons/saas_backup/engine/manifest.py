@@ -93,7 +93,7 @@ class Manifest:
 
 
 def to_bytes(manifest: Manifest) -> bytes:
-    values = dataclasses.asdict(manifest)
+    values = _values(manifest)
     values["packs"] = [pack_to_json(pack) for pack in manifest.packs]
     text = json.dumps({"format": FORMAT, **values}, separators=(",", ":"))
     return zlib.compress(text.encode())
@@ -115,10 +115,15 @@ def from_bytes(content: bytes) -> Manifest:
 
 
 def pack_to_json(pack: Pack) -> dict[str, Any]:
-    values = dataclasses.asdict(pack)
+    values = _values(pack)
     # Lists and not objects: there may be a hundred thousand of them.
     values["files"] = [[file.name, file.offset, file.size] for file in pack.files]
     return values
+
+
+def _values(made: Manifest | Pack) -> dict[str, Any]:
+    # ``asdict`` would take each file apart as well.
+    return {name: getattr(made, name) for name in made.__slots__}
 
 
 def pack_from_json(values: Mapping[str, Any]) -> Pack:
