@@ -27,6 +27,7 @@ IMAGE = f"{STACK}:1"
 IMAGE_CHECKED = f"{STACK}:checked"
 IMAGE_WITHOUT_USER = f"{STACK}:nouser"
 FOREIGN = f"{STACK}.foreign"
+LABELS = (f"{objects.LABEL_STACK}={STACK}", FOREIGN)
 
 CONFIG = DockerConfig(
     url=SOCKET,
@@ -81,13 +82,19 @@ def remove_images(api: APIClient) -> None:
 
 def clean(api: APIClient) -> None:
     """Remove what this or a killed run made; images stay."""
-    for label in (f"{objects.LABEL_STACK}={STACK}", FOREIGN):
+    empty(api)
+    for label in LABELS:
+        for row in api.networks(filters={"label": [label]}):
+            find(api.remove_network, row["Id"])
+
+
+def empty(api: APIClient) -> None:
+    """Remove what is on the server, and leave it prepared."""
+    for label in LABELS:
         filters = {"label": [label]}
         _remove_containers(api, filters)
         for row in api.volumes(filters=filters)["Volumes"] or ():
             find(api.remove_volume, row["Name"])
-        for row in api.networks(filters=filters):
-            find(api.remove_network, row["Id"])
 
 
 def _remove_containers(api: APIClient, filters: dict[str, list[str]]) -> None:

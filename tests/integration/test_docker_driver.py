@@ -54,9 +54,12 @@ def bare_bench(docker_api):
 
 
 @pytest.fixture
-def bench(bare_bench):
-    bare_bench.driver.prepare()
-    return bare_bench
+def bench(docker_api):
+    """An engine that is prepared, and else empty."""
+    docker_bench.empty(docker_api)
+    made = DockerBench(docker_api)
+    made.driver.prepare()
+    return made
 
 
 @pytest.fixture
@@ -66,9 +69,8 @@ def driver(bench):
 
 class TestDockerDriver(DriverContract):
     @pytest.fixture
-    def bench(self, bare_bench):
-        bare_bench.driver.prepare()
-        return bare_bench
+    def bench(self, bench):
+        return bench
 
 
 # === HARDENING === #
@@ -554,11 +556,15 @@ def test_an_address_taken_by_another_container_is_told(bench, driver):
 
 
 def test_volumes_that_an_image_asks_for_go_with_the_container(bench, driver):
-    before = {row["Name"] for row in bench.api.volumes()["Volumes"]}
-    bench.run(bench.spec())
-    bench.run(bench.spec(environment={"CHANGED": "1"}))
+    made = set()
+    for changed in ("once", "twice"):
+        bench.run(bench.spec(environment={"CHANGED": changed}))
+        mounts = bench.inspect(UID)["Mounts"]
+        made |= {mount["Name"] for mount in mounts if mount["Type"] == "volume"}
+    # Its state and its files, and what the image asks for, once for each container.
+    assert len(made) == 4
     driver.delete(UID, keep_data=False)
-    assert {row["Name"] for row in bench.api.volumes()["Volumes"]} == before
+    assert not made & {row["Name"] for row in bench.api.volumes()["Volumes"]}
 
 
 # === THE WAY TO THE SERVER === #

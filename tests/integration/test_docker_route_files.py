@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from docker_bench import CONFIG, FOREIGN, IMAGE, SOCKET, STACK, clean
+from docker_bench import CONFIG, FOREIGN, IMAGE, SOCKET, STACK, empty
 from driver_contract import refused
 
 from odoo.addons.saas.engine.proxy import Route, TraefikProxy
@@ -14,10 +14,11 @@ DIRECTORY = "/etc/odoo"  # of the image's user, as the proxy's own directory is
 NAME = "t0000000000a1.yml"
 
 
-@pytest.fixture
-def files(docker_api):
+@pytest.fixture(scope="module", autouse=True)
+def _proxy(docker_api):
+    """A container with a directory in a volume, as the proxy's own."""
     api = docker_api
-    clean(api)
+    empty(api)
     volume = f"{STACK}-routes"
     api.create_volume(name=volume, labels={FOREIGN: "1"})
     mount = {"Type": "volume", "Source": volume, "Target": DIRECTORY}
@@ -33,13 +34,23 @@ def files(docker_api):
     }
     api.create_container_from_config(body, name=CONTAINER)
     api.start(CONTAINER)
-    yield DockerRouteFiles(CONFIG, CONTAINER, DIRECTORY)
-    clean(api)
+    yield
+    empty(api)
+
+
+@pytest.fixture
+def files(docker_api):
+    assert _run(docker_api, "find", DIRECTORY, "-mindepth", "1", "-delete") == ""
+    return DockerRouteFiles(CONFIG, CONTAINER, DIRECTORY)
+
+
+def _run(api, *command):
+    run = api.exec_create(CONTAINER, list(command))
+    return api.exec_start(run["Id"]).decode()
 
 
 def _list(api):
-    run = api.exec_create(CONTAINER, ["ls", "-lAi", DIRECTORY])
-    return api.exec_start(run["Id"]).decode()
+    return _run(api, "ls", "-lAi", DIRECTORY)
 
 
 def test_a_file_is_written_read_replaced_and_removed(files):
@@ -70,8 +81,7 @@ def test_the_proxy_may_read_a_file_and_finds_no_half_written_one(files, docker_a
 
 
 def test_half_a_file_of_a_killed_writer_is_not_read(files, docker_api):
-    run = docker_api.exec_create(CONTAINER, ["touch", f"{DIRECTORY}/.{NAME}.tmp"])
-    docker_api.exec_start(run["Id"])
+    assert _run(docker_api, "touch", f"{DIRECTORY}/.{NAME}.tmp") == ""
     assert files.read_all() == {}
     files.write(NAME, b"whole")
     assert files.read_all() == {NAME: b"whole"}
