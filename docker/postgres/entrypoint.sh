@@ -38,6 +38,11 @@ if [ ! -d "$PGDATA" ]; then
     sync --file-system "$volume"
 fi
 
+# Before ext4 makes a file it passes over each one beside it that was deleted within
+# minutes: after a database was dropped, cloning another takes five times as long.
+# With this mark it spreads the databases over the disk. Elsewhere there is no need.
+chattr +T "$PGDATA/base" 2>/dev/null || true
+
 set -- -c config_file=/etc/saas/postgresql.conf -c hba_file=/etc/saas/pg_hba.conf \
     -c "max_connections=${SAAS_DB_MAX_CONNECTIONS:-400}" \
     -c "shared_buffers=${SAAS_DB_SHARED_BUFFERS:-256MB}"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs PostgreSQL and pgBackRest, or only what is missing.
+# Installs PostgreSQL, pgBackRest and chattr, or only what is missing.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
@@ -12,6 +12,7 @@ getent passwd postgres >/dev/null ||
 packages=
 [ -x /usr/lib/postgresql/17/bin/postgres ] || packages="postgresql-17"
 command -v pgbackrest >/dev/null || packages="$packages pgbackrest"
+command -v chattr >/dev/null || packages="$packages e2fsprogs"
 if [ -n "$packages" ]; then
     # Otherwise the package makes a cluster of its own in the image.
     mkdir -p /etc/postgresql-common

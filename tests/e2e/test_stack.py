@@ -88,6 +88,14 @@ def test_the_roles_of_the_master_are_no_superusers(stack):
     assert stack.sql("SELECT rolname FROM pg_roles WHERE rolsuper") == ["postgres"]
 
 
+def test_databases_are_spread_over_the_disk_where_it_is_ext4(stack):
+    marks = "lsattr -d /var/lib/postgresql/data/17/base 2>&1 | cut -d ' ' -f 1"
+    kind = "stat --file-system --format %T /var/lib/postgresql/data"
+    answer = stack.container("db").exec_run(["sh", "-c", f"{kind}; {marks}"])
+    filesystem, attributes = answer.output.decode().split("\n")[:2]
+    assert ("T" in attributes) == (filesystem == "ext2/ext3"), answer.output
+
+
 def test_nothing_shared_is_open_to_every_role(stack):
     open_to_all = stack.sql(
         "SELECT datname FROM pg_database CROSS JOIN LATERAL aclexplode("
