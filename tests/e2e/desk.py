@@ -21,9 +21,15 @@ FLAGS = (
 DESK = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 SECONDS = 1000
-# A file for blurred backgrounds in calls that Debian's package leaves out, and what
-# Chromium gives up for a moment when a container comes or goes.
-NOISE = re.compile(r"selfie_segmentation\.js|ERR_NETWORK_CHANGED")
+# A file for blurred backgrounds in calls that Debian's package leaves out; what
+# Chromium gives up for a moment when a container comes or goes; and what Odoo's views
+# say of that, alone or as the cause of an OwlError. What is lost otherwise has a line
+# of its own.
+NOISE = re.compile(
+    r"selfie_segmentation\.js|ERR_NETWORK_CHANGED"
+    r"|ConnectionLostError: Connection to \"[^\"]+\" couldn't be established or was "
+    r"interrupted"
+)
 OURS = re.compile(r"https?://([\w.-]+\.)?(localhost|127\.0\.0\.1)[:/]")
 
 expect.set_options(timeout=30 * SECONDS)

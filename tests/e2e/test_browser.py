@@ -1,8 +1,10 @@
 """An operator's first tenant, as they see it in a real browser."""
 
+import os
 import re
 import secrets
 
+import pytest
 from playwright.sync_api import expect
 
 from .desk import SECONDS, check_home, choose
@@ -94,3 +96,25 @@ def test_a_tenant_in_trouble_is_seen_with_its_cause(master, desk, make_tenant):
         expect(page.locator(".alert-danger")).to_contain_text(image)
         expect(page.locator("button[name=action_provision]")).to_be_visible()
         assert desk.errors == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "path", "shown"),
+    [
+        ("saas.dashboard/get_data", "saas", ".o_saas_dashboard"),
+        ("saas.setup.step/get_setup", "saas-setup", ".o_saas_setup_step"),
+        ("saas.tenant/get_timeline", "saas-tenants/{tenant}", ".o_saas_timeline"),
+    ],
+)
+def test_a_page_whose_first_question_is_lost_asks_again(
+    desk, residents, asked, path, shown
+):
+    page = desk.log_in("admin", os.environ["SAAS_ADMIN_PASSWORD"])
+    page.route(f"**/{asked}", lambda route: route.abort(), times=1)
+    path = path.format(tenant=residents[0].id)
+    page.goto(f"{os.environ['SAAS_URL']}/odoo/{path}")
+    if "timeline" in shown:
+        page.get_by_role("tab", name="Timeline").click()
+    expect(page.locator(shown).first).to_be_visible()
+    [error] = desk.errors
+    assert "net::ERR_FAILED" in error

@@ -278,3 +278,4 @@ def test_the_back_office(master, desk, make_tenant, plan, office_gallery):
             expect(page.get_by_role("dialog")).to_be_visible()
         office_gallery.take(page, name, reload=not button)
     assert not office_gallery.flaws, "\n".join(office_gallery.flaws)
+    assert desk.errors == []

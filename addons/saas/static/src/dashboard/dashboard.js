@@ -6,6 +6,7 @@ import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { Layout } from "@web/search/layout";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
+import { patiently } from "../utils/patiently";
 import { Component, onMounted, onWillStart, onWillUnmount, useState } from "@odoo/owl";
 
 const INTERVAL = 30000; // ms
@@ -33,7 +34,7 @@ export class SaasDashboard extends Component {
         this.display = { controlPanel: {} };
         this.state = useState({ data: null, asking: false });
         this.refresh = this.refresh.bind(this);
-        onWillStart(() => this.load());
+        onWillStart(() => patiently(() => this.load()));
         onMounted(() => {
             this.timer = browser.setInterval(this.refresh, INTERVAL);
             document.addEventListener("visibilitychange", this.refresh);

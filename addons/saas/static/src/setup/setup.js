@@ -6,6 +6,7 @@ import { standardActionServiceProps } from "@web/webclient/actions/action_servic
 import { FormViewDialog } from "@web/views/view_dialogs/form_view_dialog";
 import { Component, onMounted, onWillStart, onWillUnmount, useState } from "@odoo/owl";
 import { ICONS } from "../steps/steps";
+import { patiently } from "../utils/patiently";
 
 const INTERVAL = 1000; // ms
 const MODEL = "saas.setup.step";
@@ -38,9 +39,9 @@ export class SaasSetup extends Component {
         });
         this.working = null; // the step that somebody is bringing forward
         onWillStart(async () => {
-            await this.load();
-            await this.orm.call(MODEL, "action_check", [this.toCheck]);
-            await this.load();
+            await patiently(() => this.load());
+            await patiently(() => this.orm.call(MODEL, "action_check", [this.toCheck]));
+            await patiently(() => this.load());
         });
         onMounted(() => {
             this.timer = browser.setInterval(() => this.follow(), INTERVAL);
@@ -106,7 +107,7 @@ export class SaasSetup extends Component {
         }
         this.loading = true;
         try {
-            await this.load();
+            await patiently(() => this.load());
         } finally {
             this.loading = false;
         }

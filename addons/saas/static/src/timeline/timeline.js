@@ -2,6 +2,7 @@ import { deserializeDateTime, formatDateTime } from "@web/core/l10n/dates";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
+import { patiently } from "../utils/patiently";
 import { Component, onWillStart, onWillUpdateProps, useState } from "@odoo/owl";
 
 const PAGE = 30;
@@ -34,13 +35,13 @@ export class SaasTimeline extends Component {
         this.action = useService("action");
         this.state = useState({ entries: [], more: false });
         this.limit = PAGE;
-        onWillStart(() => this.load(this.props.record));
+        onWillStart(() => patiently(() => this.load(this.props.record)));
         onWillUpdateProps(async ({ record }) => {
             if (record.resId !== this.loaded.resId) {
                 this.limit = PAGE;
             }
             if (this.getSignature(record) !== this.loaded.signature) {
-                await this.load(record);
+                await patiently(() => this.load(record));
             }
         });
     }
