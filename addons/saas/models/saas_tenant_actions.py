@@ -1,3 +1,4 @@
+import logging
 from datetime import timedelta
 
 from odoo import fields, models
@@ -7,6 +8,8 @@ from ..const import TRANSITIONS
 from ..engine import login_token
 from ..engine.errors import RefusedError
 from .saas_sealed_mixin import WEB_KEYS
+
+_logger = logging.getLogger(__name__)
 
 
 class SaasTenant(models.Model):
@@ -89,7 +92,7 @@ class SaasTenant(models.Model):
         try:
             token = login_token.make_token(key, self.uid)
         except RefusedError as error:
-            raise UserError(error.message) from error
+            raise UserError(self._explain_no_login(error)) from error
         return f"{self.url}/saas/login?token={token}"
 
     def action_login(self):
@@ -125,6 +128,15 @@ class SaasTenant(models.Model):
             )
 
     # === HELPERS === #
+
+    def _explain_no_login(self, error):
+        """Return the cause for staff; customers read nothing of what runs behind it."""
+        _logger.error("login to %s: %s", self.uid, error.message)
+        if self.env.user.has_group("saas.group_viewer"):
+            return error.message
+        return self.env._(
+            "Logging in does not work at this moment. Please write to us."
+        )
 
     def _request(self, kind, vals=None):
         """Record an operation of that kind for each tenant that may have it now."""

@@ -116,6 +116,22 @@ class TestTenantActions(SaasCommon):
         with self.assertRaises(AccessError):
             self.tenant.with_user(stranger).get_login_url()
 
+    def test_a_customer_reads_nothing_of_a_key_that_is_missing(self):
+        contact = new_test_user(self.env, "contact", groups="base.group_portal")
+        contact.partner_id.parent_id = self.customer
+        (self.keys / "login_key").rename(self.keys / "away")
+        self.addCleanup((self.keys / "away").rename, self.keys / "login_key")
+        for user, said in (
+            (contact, "Please write to us."),
+            (self.operator, "The key that signs logins is missing"),
+        ):
+            with (
+                self.subTest(user=user.login),
+                self.assertLogs("odoo.addons.saas.models.saas_tenant_actions"),
+                self.assertRaisesRegex(UserError, said),
+            ):
+                self.tenant.with_user(user).get_login_url()
+
     def test_a_viewer_may_not_log_in(self):
         with self.assertRaisesRegex(AccessError, "operators"):
             self.tenant.with_user(self.viewer).get_login_url()
