@@ -45,10 +45,12 @@ class SaasPlan(models.Model):
     def _get_features(self):
         """Return what the page of plans says of its limits, a sentence each."""
         self.ensure_one()
-        memory = self._format_number(self.memory / 1024)
+        gigabytes = self._format_number(self.memory / 1024)
         cpus = self._format_number(self.cpus)
         return [
-            self.env._("%s GB of memory", memory),
+            self.env._("%s MB of memory", str(self.memory))
+            if self.memory < 1024
+            else self.env._("%s GB of memory", gigabytes),
             self.env._("1 CPU core")
             if self.cpus == 1
             else self.env._("%s CPU cores", cpus),

@@ -283,6 +283,7 @@ class TestSignupPages(PagesCommon):
 
     def test_a_plan_says_its_limits_in_whole_sentences(self):
         for values, said in (
+            ({"memory": 768}, ["768 MB of memory"]),
             (
                 {"memory": 1024, "cpus": 1, "grace_days": 1},
                 ["1 GB of memory", "1 CPU core", "1 day to take it back"],
