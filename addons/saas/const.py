@@ -30,10 +30,10 @@ KINDS = {
         (
             "place",
             "template",
-            "files",
             "role",
             "database",
             "identity",
+            "files",
             "route",
             "container",
             "ready",

@@ -216,6 +216,18 @@ class FakeDriver(Recorder, Driver):
         return self.room
 
     @_verb
+    def create(self, spec: TenantSpec) -> None:
+        self._check_spec(spec)
+        if self._find(spec.uid) is None:
+            self._create(spec)
+
+    def _create(self, spec: TenantSpec) -> FakeContainer:
+        self._make_state(spec.uid)
+        made = FakeContainer(copy.deepcopy(spec), Phase.STOPPED)
+        self.containers[spec.uid] = made
+        return made
+
+    @_verb
     def ensure(self, spec: TenantSpec) -> None:
         found = self._find(spec.uid)
         self._check_spec(spec)
@@ -223,9 +235,7 @@ class FakeDriver(Recorder, Driver):
             del self.containers[spec.uid]
             found = None
         if found is None:
-            self._make_state(spec.uid)
-            found = FakeContainer(copy.deepcopy(spec), Phase.STOPPED)
-            self.containers[spec.uid] = found
+            found = self._create(spec)
         if found.phase in (Phase.STOPPED, Phase.PAUSED):
             self._move(spec.uid, self._started())
 

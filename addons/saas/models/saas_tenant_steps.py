@@ -1,5 +1,6 @@
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import requests
@@ -119,19 +120,6 @@ class SaasTenant(models.Model):
             waiting=True,
         )
 
-    def _step_files(self):
-        """Have the template's filestore copied while the database is being cloned."""
-        self._driver().start_task(
-            self.uid,
-            TaskSpec(
-                key=SEED_TASK,
-                image=self.server_id.toolbox_image,
-                command=("saas-seed", self.template_id.uid, self.uid),
-                limits=SEED_LIMITS,
-                source=self.template_id.uid,
-            ),
-        )
-
     def _step_role(self):
         self._database_server().ensure_role(
             self.uid,
@@ -140,7 +128,30 @@ class SaasTenant(models.Model):
         )
 
     def _step_database(self):
-        self._database_server().clone(self.template_id.uid, self.uid)
+        """Clone the template; its filestore is copied and the container is made
+        meanwhile.
+        """
+        uid, driver = self.uid, self._driver()
+        seed, spec = self._prepare_seed(), self._prepare_spec()
+
+        def prepare_server():
+            driver.start_task(uid, seed)
+            driver.create(spec)
+
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            prepared = pool.submit(prepare_server)
+            self._database_server().clone(self.template_id.uid, uid)
+            prepared.result()
+
+    def _prepare_seed(self):
+        """Return the task that copies the template's filestore."""
+        return TaskSpec(
+            key=SEED_TASK,
+            image=self.server_id.toolbox_image,
+            command=("saas-seed", self.template_id.uid, self.uid),
+            limits=SEED_LIMITS,
+            source=self.template_id.uid,
+        )
 
     def _step_identity(self):
         with self._database_server().connect(self.uid) as connection:
@@ -165,6 +176,29 @@ class SaasTenant(models.Model):
         zones = country_timezones.get(self.country_id.code or "", [])
         return zones[0] if len(zones) == 1 else ""
 
+    def _step_files(self):
+        """Wait until the filestore is there; Odoo without it would be a blank page."""
+        driver = self._driver()
+        driver.start_task(self.uid, self._prepare_seed())
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            seed = driver.observe_task(self.uid, SEED_TASK)
+            if seed.phase == TaskPhase.DONE:
+                return
+            if seed.phase == TaskPhase.FAILED:
+                driver.delete_task(self.uid, SEED_TASK)
+                raise RetryableError(
+                    self.env._("The files of the template could not be copied."),
+                    reason="seed_failed",
+                )
+            time.sleep(READY_INTERVAL)
+        raise RetryableError(
+            self.env._("The files of the template are still being copied."),
+            reason="not_ready",
+            seconds=2,
+            waiting=True,
+        )
+
     def _step_route(self):
         self._check_may_run()
         target = self._driver().target(self._prepare_spec())
@@ -187,33 +221,7 @@ class SaasTenant(models.Model):
 
     def _step_container(self):
         self._check_may_run()
-        driver = self._driver()
-        if not self.provisioned_on and driver.observe(self.uid).phase == Phase.ABSENT:
-            self._wait_for_files(driver)
-        driver.ensure(self._prepare_spec())
-        driver.delete_task(self.uid, SEED_TASK)
-
-    def _wait_for_files(self, driver):
-        """Wait until the filestore is there; Odoo without it would be a blank page."""
-        self._step_files()
-        until = time.monotonic() + READY_SECONDS
-        while time.monotonic() < until:
-            seed = driver.observe_task(self.uid, SEED_TASK)
-            if seed.phase == TaskPhase.DONE:
-                return
-            if seed.phase == TaskPhase.FAILED:
-                driver.delete_task(self.uid, SEED_TASK)
-                raise RetryableError(
-                    self.env._("The files of the template could not be copied."),
-                    reason="seed_failed",
-                )
-            time.sleep(READY_INTERVAL)
-        raise RetryableError(
-            self.env._("The files of the template are still being copied."),
-            reason="not_ready",
-            seconds=2,
-            waiting=True,
-        )
+        self._driver().ensure(self._prepare_spec())
 
     def _prepare_spec(self):
         """Return the container that this tenant should have."""
@@ -245,6 +253,8 @@ class SaasTenant(models.Model):
     def _step_ready(self):
         """Wait until the tenant answers through its proxy."""
         driver = self._driver()
+        # Odoo needs the time that this takes anyway.
+        driver.delete_task(self.uid, SEED_TASK)
         until = time.monotonic() + READY_SECONDS
         while not self._answers():
             observation = driver.observe(self.uid)

@@ -67,10 +67,6 @@ class SaasTenant(models.Model):
             odoo_database.separate(connection, self.url)
         self._driver().delete_task(self.uid, RESTORE_KEY)
 
-    def _wait_for_files(self, driver):
-        # Those of a restored tenant came with its database.
-        return None if self.source_backup_id else super()._wait_for_files(driver)
-
     # === IN PLACE === #
 
     def _step_restore_safety(self):

@@ -194,8 +194,8 @@ class SaasSignup(models.Model):
         """Return what a visitor reads of the operation: a label for several steps."""
         return (
             (self.env._("Preparing"), ("place", "template")),
-            (self.env._("Creating your database"), ("files", "role", "database")),
-            (self.env._("Making it yours"), ("identity",)),
+            (self.env._("Creating your database"), ("role", "database")),
+            (self.env._("Making it yours"), ("identity", "files")),
             (self.env._("Setting up your address"), ("route",)),
             (self.env._("Starting Odoo"), ("container",)),
             (self.env._("Checking that it answers"), ("ready",)),
