@@ -5,6 +5,7 @@ import html
 import os
 import re
 import secrets
+import statistics
 import threading
 import time
 import urllib.parse
@@ -17,6 +18,8 @@ from .mailbox import read_code
 from .web import CSRF
 
 VISITORS = 20
+PATIENCE = 1.0  # seconds until the last of them has read why
+RACES = 3
 LOAD_BALANCER = "127.0.0.2"  # SAAS_TRUSTED_PROXIES of the tests' stack
 COUNTRY = re.compile(r'<option value="(\d+)"')
 
@@ -100,20 +103,17 @@ def erased(master):
                 master.run(tenant, "action_delete", True)
 
 
-def test_of_twenty_who_confirm_one_name_at_once_one_gets_it_and_all_read_why(
-    master, mailbox, names, url, plan_path, erased
-):
-    name, other = next(names), next(names)
-    erased += [name, other]
-    visitors = [Visitor(url, f"203.0.113.{n + 1}") for n in range(VISITORS)]
+def race(visitors, plan, name, mailbox):
+    """Let them all confirm that name at one moment; what each was answered, and when.
+
+    One of them gets it, and all others are told that it is taken.
+    """
     for visitor in visitors:
-        visitor.sign_up(plan_path, name)
+        visitor.sign_up(plan, name)
     codes = [read_code(mailbox, visitor.email) for visitor in visitors]
     gate = threading.Barrier(VISITORS)
     with concurrent.futures.ThreadPoolExecutor(VISITORS) as pool:
         answers = list(pool.map(lambda v, code: v.confirm(code, gate), visitors, codes))
-    seconds = sorted(taken for _answer, taken in answers)
-    print(f"median {seconds[VISITORS // 2]:.2f} s, slowest {seconds[-1]:.2f} s")
     statuses = sorted(answer.status_code for answer, _taken in answers)
     assert statuses == [200] * (VISITORS - 1) + [303]
     for answer, _taken in answers:
@@ -121,17 +121,32 @@ def test_of_twenty_who_confirm_one_name_at_once_one_gets_it_and_all_read_why(
             text = html.unescape(answer.text)
             assert f"“{name}” is taken. Please choose another address." in text
             assert f'data-name="{name}"' not in text
-    assert len(master.search("saas.tenant", [("name", "=", name)])) == 1
+    return answers
+
+
+def test_of_twenty_who_confirm_one_name_at_once_one_gets_it_and_all_read_why(
+    master, mailbox, names, url, plan_path, erased
+):
+    slowest = []
+    # What else runs on the machine may take the processor from one race, not from all.
+    while len(slowest) < RACES and min(slowest, default=PATIENCE) >= PATIENCE:
+        name = next(names)
+        erased.append(name)
+        network = f"198.18.{len(slowest)}"
+        visitors = [Visitor(url, f"{network}.{n + 1}") for n in range(VISITORS)]
+        answers = race(visitors, plan_path, name, mailbox)
+        assert len(master.search("saas.tenant", [("name", "=", name)])) == 1
+        seconds = [taken for answer, taken in answers if answer.status_code == 200]
+        slowest.append(max(seconds))
+        print(f"median {statistics.median(seconds):.2f} s, slowest {slowest[-1]:.2f} s")
+    assert min(slowest) < PATIENCE, slowest
     # Who came too late needs neither a new sign-up nor a new code.
-    loser = next(
-        visitor
+    other = next(names)
+    erased.append(other)
+    loser, page = next(
+        (visitor, answer)
         for visitor, (answer, _taken) in zip(visitors, answers, strict=True)
         if answer.status_code == 200
-    )
-    page = next(
-        answer
-        for answer, _taken in answers
-        if answer.url.endswith(f"{loser.path}/code")
     )
     loser.token = CSRF.search(page.text)[1]
     assert loser.submit(f"{loser.path}/name", name=other).status_code == 303

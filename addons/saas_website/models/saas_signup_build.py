@@ -183,7 +183,8 @@ class SaasSignup(models.Model):
     def write(self, vals):
         result = super().write(vals)
         if "state" in vals:
-            self._push()
+            # Only what is being built is followed by anybody.
+            self.filtered("tenant_id")._push()
         return result
 
     def _push(self):
