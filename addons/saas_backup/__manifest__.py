@@ -21,6 +21,7 @@
         "views/saas_store_views.xml",
         "views/saas_backup_views.xml",
         "views/saas_backup_policy_views.xml",
+        "views/saas_recovery_views.xml",
         "views/saas_tenant_views.xml",
         "views/saas_drill_views.xml",
         "views/portal_templates.xml",

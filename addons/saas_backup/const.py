@@ -54,6 +54,21 @@ BACKUP_KINDS = {
             "ready",
         ),
     ),
+    "recover": Kind(
+        "Recover",
+        (
+            "recover_look",
+            "restore_place",
+            "recover_copies",
+            "role",
+            "restore_start",
+            "restore_wait",
+            "restore_address",
+            "route",
+            "container",
+            "ready",
+        ),
+    ),
 }
 
 KINDS.update(BACKUP_KINDS)
@@ -65,6 +80,7 @@ KINDS["erase"] = dataclasses.replace(
 
 TRANSITIONS["restore"] = (("running", "sleeping", "stopped"), "running")
 TRANSITIONS["restore_new"] = (("draft", "failed"), "running")
+TRANSITIONS["recover"] = (("draft", "failed"), "running")
 
 # In which states a tenant has data that can be copied.
 BACKED_UP = ("running", "sleeping", "stopped", "suspended", "deleting")

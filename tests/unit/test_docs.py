@@ -18,6 +18,7 @@ PAGES = [ROOT / "README.md", ROOT / "docker" / "README.md", *DOCS.glob("*.md")]
 
 # Not for programs outside: a button's own answer, and what only the system sees.
 HIDDEN = {
+    "backup_key_sealed",
     "action_login",
     "action_view_backups",
     "action_view_tenants",
@@ -25,6 +26,7 @@ HIDDEN = {
     "data_key_sealed",
     "last_event",
     "password_sealed",
+    "recovery_key_sealed",
     "same_as_id",
     "secret_key_sealed",
 }

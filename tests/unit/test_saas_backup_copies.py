@@ -634,7 +634,7 @@ def test_a_manifest_of_a_newer_version_is_refused_with_a_sentence(store, tenant)
     newer = zlib.compress(json.dumps(values | {"format": FORMAT + 1}).encode())
     tenant.repository(store).put("backups", "b2", [newer])
     message = refused("newer", lambda: tenant.repository(store).read_manifest("b2"))
-    assert "has the format 2, and this program knows formats up to 1." in message
+    assert "has the format 3, and this program knows formats up to 2." in message
     assert from_bytes(to_bytes(made)) == made
 
 

@@ -12,7 +12,7 @@ from backup_bench import RECOVERY, UID, Tenant
 
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 from odoo.addons.saas_backup.engine import job as jobs
-from odoo.addons.saas_backup.engine import processes, task
+from odoo.addons.saas_backup.engine import keys, processes, task
 from odoo.addons.saas_backup.engine.database import Database, passfile
 from odoo.addons.saas_backup.engine.directory import DirectoryConfig, DirectoryStore
 from odoo.addons.saas_backup.engine.processes import Pipeline, run_pipeline
@@ -111,6 +111,40 @@ def test_copies_are_listed_shown_verified_and_deleted(run, tenant, monkeypatch):
     assert run("delete", uid=UID, backups=["b1"])["deleted"] == 1
     assert run("list", **mine)["backups"] == []
     assert run("collect", **mine)["marked"] == 2
+
+
+def test_a_new_master_learns_whose_copies_there_are(run, tenant, config):
+    about = {"name": "alfa", "customer": "Ana Alvarez", "email": "ana@example.com"}
+    tenant.back_up(DirectoryStore(config), "b2", force=True, about=about)
+    [row] = run("survey", recovery_key=RECOVERY[0])["tenants"]
+    assert (row["uid"], row["backup"], row["copies"]) == (UID, "b2", 2)
+    assert row["about"] == about
+    assert tenant.key not in json.dumps(row)
+    assert keys.unwrap(row["key"].encode(), UID, RECOVERY[0]) == tenant.key
+
+
+def test_a_wrong_recovery_key_is_told_for_each_tenant(run, tenant):
+    [row] = run("survey", recovery_key=keys.new_recovery_key()[0])["tenants"]
+    assert row["reason"] == "key_wrong"
+    assert "Use the right one" in row["message"]
+    assert "key" not in row
+
+
+def test_what_is_no_recovery_key_is_refused_before_anything_is_read(run, tenant):
+    with pytest.raises(RefusedError) as failure:
+        run("survey", recovery_key="abc")
+    assert failure.value.reason == "key_invalid"
+
+
+def test_a_copy_that_cannot_be_read_hides_no_other(run, tenant, config):
+    store = DirectoryStore(config)
+    tenant.back_up(store, "b2", force=True)
+    store.put_bytes(f"tenants/{UID}/backups/b2", b"x" * 100)
+    found = run("list", uid=UID, key=tenant.key)
+    assert [row["backup"] for row in found["backups"]] == ["b1"]
+    assert [row["backup"] for row in found["unreadable"]] == ["b2"]
+    [row] = run("survey", recovery_key=RECOVERY[0])["tenants"]
+    assert (row["backup"], row["copies"]) == ("b1", 2)
 
 
 def test_the_recovery_key_opens_what_the_master_lost(run, tenant):

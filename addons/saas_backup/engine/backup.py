@@ -7,7 +7,7 @@ import datetime
 import pathlib
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -59,6 +59,7 @@ class Request:
     :param str recovery_public: the recovery key that has to open it
     :param str reason: why it is made, a free word
     :param bool force: also when nothing has changed since the newest one
+    :param about: whose it is: what a new master has to know to take the tenant up
     """
 
     backup: str
@@ -68,6 +69,7 @@ class Request:
     odoo_version: str = ""
     reason: str = ""
     force: bool = False
+    about: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ def _make_manifest(
         modules=facts.modules,
         missing=tuple(sorted(sent.missing)),
         elsewhere=facts.elsewhere,
+        about=request.about,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from odoo.addons.saas.engine.errors import RefusedError
 
-FORMAT = 1
+FORMAT = 2
 """Raised with every change that an older program would get wrong."""
 
 
@@ -58,6 +58,7 @@ class Manifest:
     :param missing: files that the database names and the filestore had not, or damaged
     :param elsewhere: how many attachments lie outside the filestore
     :param str fingerprint: the same as long as nothing changes in the database
+    :param about: whose it is, in the master's words, for the day when that is lost
     """
 
     uid: str
@@ -77,6 +78,7 @@ class Manifest:
     missing: tuple[str, ...] = ()
     elsewhere: int = 0
     fingerprint: str = ""
+    about: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def files(self) -> int:

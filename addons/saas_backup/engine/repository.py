@@ -161,6 +161,13 @@ class Repository:
         found = keys.unwrap(content, self.uid, recovery_private)
         return Repository(self.store, self.uid, found)
 
+    def read_sealed_key(self) -> str:
+        """The key file as it lies in the store; the recovery key alone opens it.
+
+        :raise RefusedError: ``missing``
+        """
+        return self.store.get_bytes(self._key_file).decode()
+
     def check_key(self) -> None:
         """Refuse a key that is not the one of the copies, before anything is read.
 

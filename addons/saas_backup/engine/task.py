@@ -91,6 +91,7 @@ def _backup(store: Store, job: Values) -> dict[str, Any]:
         odoo_version=_get(job, "odoo_version", ""),
         reason=_get(job, "reason", ""),
         force=_get(job, "force", False),
+        about=_get(job, "about", {}),
     )
     source = backup.PostgresSource(database)
     return backup.describe(backup.make_backup(_open(store, job), source, request))
@@ -125,15 +126,48 @@ def _show(store: Store, job: Values) -> dict[str, Any]:
         "rows": dict(made.rows),
         "modules": dict(made.modules),
         "server_version": made.server_version,
-        "database_size": made.database_size,
         "missing_files": list(made.missing[:20]),
     }
 
 
 def _list(store: Store, job: Values) -> dict[str, Any]:
     repository = _open(store, job)
-    ids = repository.list_backups()
-    return {"backups": [_summarise(repository.read_manifest(id)) for id in ids]}
+    found, unreadable = [], []
+    for id in repository.list_backups():
+        try:
+            found.append(_summarise(repository.read_manifest(id)))
+        except RefusedError as error:
+            unreadable.append({"backup": id, "message": error.message})
+    return {"backups": found, "unreadable": unreadable}
+
+
+def _survey(store: Store, job: Values) -> dict[str, Any]:
+    """Whose copies there are, for a master that knows nothing of them."""
+    recovery_key = _get(job, "recovery_key")
+    keys.public_of(recovery_key)
+    rows = [_look_at(store, uid, recovery_key) for uid in list_tenants(store)]
+    return {"tenants": rows}
+
+
+def _look_at(store: Store, uid: str, recovery_key: str) -> dict[str, Any]:
+    """The newest copy of a tenant, and its sealed key; or why there is none."""
+    try:
+        repository = Repository(store, uid).open_with(recovery_key)
+        newest = backup.find_newest(repository)
+        if newest is None:
+            raise RefusedError(
+                f"The store has no copy of {uid} that can be read.", reason="missing"
+            )
+    except RefusedError as error:
+        return {"uid": uid, "reason": error.reason, "message": error.message}
+    return {
+        "uid": uid,
+        # Not in clear: the answer stands in the task's log.
+        "key": repository.read_sealed_key(),
+        "copies": len(repository.list_backups()),
+        "about": dict(newest.about),
+        **_summarise(newest),
+    }
 
 
 def _delete(store: Store, job: Values) -> dict[str, Any]:
@@ -178,6 +212,7 @@ _COMMANDS: dict[str, Callable[[Store, Values], dict[str, Any]]] = {
     "unpack": _unpack,
     "show": _show,
     "list": _list,
+    "survey": _survey,
     "delete": _delete,
     "collect": _collect,
     "rekey": _rekey,
@@ -208,6 +243,8 @@ def _summarise(made: Manifest) -> dict[str, Any]:
         "odoo_version": made.odoo_version,
         "reason": made.reason,
         "files": made.files,
+        "files_size": made.files_size,
+        "database_size": made.database_size,
         "missing": len(made.missing),
     }
 

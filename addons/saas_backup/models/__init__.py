@@ -11,3 +11,5 @@ from . import saas_backup_sweep
 from . import saas_drill
 from . import saas_drill_sweep
 from . import saas_dashboard
+from . import saas_recovery
+from . import saas_tenant_recover

@@ -35,6 +35,7 @@ class SaasBackup(models.Model):
             image=self.image,
             odoo_version=self.odoo_version or "",
             reason=self.reason,
+            about=tenant._describe(),
             # What the master does not know of is nothing to be the same as.
             force=not previous,
             recovery_public=self.env["saas.store"]._get_recovery_public(),

@@ -49,8 +49,15 @@ class SaasOperation(models.Model):
             self._create_for(self.drill_id, "discard_drill")
         if self.kind == "restore":
             self._clean_up_restore()
-        if self.kind == "restore_new" and not self.tenant_id.provisioned_on:
+        if self._has_made_all_there_is():
             self._undo()
+
+    def _has_made_all_there_is(self):
+        """Whether what lies on the server of the tenant is this operation's own."""
+        if self.tenant_id.provisioned_on:
+            return False
+        looked = self.step_ids.filtered(lambda step: step.name == "recover_look")
+        return self.kind == "restore_new" or looked.state == "done"
 
     def _clean_up_restore(self):
         """Leave the tenant as it was; what was begun beside it goes."""

@@ -30,5 +30,7 @@ class SaasOperationStep(models.Model):
             "restore_start": self.env._("Open the copy"),
             "restore_wait": self.env._("Restore database and files"),
             "restore_neutralize": self.env._("Switch off mail and scheduled actions"),
+            "recover_look": self.env._("Look that nothing is there"),
+            "recover_copies": self.env._("Learn of its copies"),
             "restore_address": self.env._("Write its address"),
         }

@@ -203,12 +203,7 @@ class SaasStore(models.Model):
             self.search([]).action_check()
 
     def _check_connection(self):
-        servers = self.env["saas.server"].search([])
-        if not servers:
-            raise RefusedError(
-                self.env._("There is no server yet on which this could be tried."),
-                reason="no_server",
-            )
+        servers = self._get_servers()
         # A directory is another one on each server, a bucket is the same for all.
         tested = servers if self.kind == "directory" else servers[:1]
         said = [self._run_beside(server, "check")["message"] for server in tested]
@@ -218,6 +213,15 @@ class SaasStore(models.Model):
             if here:
                 said.append(self._check_keys(server, here))
         return " · ".join(said)
+
+    def _get_servers(self):
+        servers = self.env["saas.server"].search([])
+        if not servers:
+            raise RefusedError(
+                self.env._("There is no server yet on which this could be tried."),
+                reason="no_server",
+            )
+        return servers
 
     def _find_tenants_with_copies(self):
         groups = self.env["saas.backup"]._read_group(
@@ -264,18 +268,19 @@ class SaasStore(models.Model):
             sealed=len(result["sealed"]),
         )
 
-    def _run_beside(self, server, command, **values):
-        """Run a job to its end beside the state of nobody; what it answers."""
+    def _run_beside(self, server, command, /, seconds=CHECK_SECONDS, **values):
+        """Run a job to its end beside the state of nobody; what it answers.
+
+        :param values: what the job says besides command and store
+        """
         driver = server._get_driver()
-        uid = names.new_uid()
-        until = time.monotonic() + CHECK_SECONDS
+        uid, since = names.new_uid(), fields.Datetime.now()
+        until = time.monotonic() + seconds
         try:
             self._ensure_job(server, uid, command, command, **values)
             while True:
                 try:
-                    return self._wait_for_job(
-                        server, uid, command, fields.Datetime.now()
-                    )
+                    return self._wait_for_job(server, uid, command, since)
                 except RetryableError as error:
                     if not error.waiting or time.monotonic() > until:
                         raise

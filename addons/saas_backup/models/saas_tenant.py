@@ -16,6 +16,7 @@ _logger = logging.getLogger(__name__)
 # Written by operations and actions only.
 saas_tenant.PROTECTED.update(
     {
+        "backup_key_sealed",
         "neutralized",
         "restore_backup_id",
         "restore_drill_id",

@@ -63,8 +63,10 @@ class SaasTenant(models.Model):
     def _step_restore_address(self):
         # As the tenant itself: somebody else's triggers may lie in its database.
         password = self._derive_secret("database")
+        is_same = self.source_backup_id.tenant_id == self
+        write = odoo_database.set_url if is_same else odoo_database.separate
         with self._database_server().connect(self.uid, password) as connection:
-            odoo_database.separate(connection, self.url)
+            write(connection, self.url)
         self._driver().delete_task(self.uid, RESTORE_KEY)
 
     # === IN PLACE === #

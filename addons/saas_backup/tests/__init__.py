@@ -1,5 +1,6 @@
 from . import test_saas_backup
 from . import test_saas_drill
+from . import test_saas_recovery
 from . import test_saas_restore
 from . import test_saas_store
 from . import test_access

@@ -16,6 +16,8 @@ class Toolbox(FakeDriver):
     :param jobs: what the tasks were told, in order
     :param faults: (reason, exit code) of the next tasks by command, used up in order;
         None for one that ends without a word
+    :param found: what lies in the store of tenants that nobody knows
+    :param copies: what a list of copies gives
     :param unchanged: whether tenants are found as they were
     :param wrong_keys: what is wrong with the keys in the store, by uid
     """
@@ -25,6 +27,8 @@ class Toolbox(FakeDriver):
         self.store = {}
         self.jobs = []
         self.faults = {}
+        self.found = []
+        self.copies = []
         self.unchanged = False
         self.wrong_keys = {}
         self.outcomes["gate"] = None
@@ -103,6 +107,12 @@ class Toolbox(FakeDriver):
     def _do_seal(self, job):
         wrong = {uid: why for uid, why in self.wrong_keys.items() if uid in job["keys"]}
         return {"sealed": [], "wrong": wrong}
+
+    def _do_survey(self, _job):
+        return {"tenants": self.found}
+
+    def _do_list(self, _job):
+        return {"backups": self.copies, "unreadable": []}
 
     def _do_delete(self, job):
         copies = self.store.get(job["uid"], [])
