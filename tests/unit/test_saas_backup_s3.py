@@ -16,6 +16,8 @@ from s3_stand_in import BUCKET, StandIn
 from store_contract import MIB, StoreContract
 
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
+from odoo.addons.saas_backup.engine import task
+from odoo.addons.saas_backup.engine.directory import DirectoryConfig, DirectoryStore
 from odoo.addons.saas_backup.engine.s3 import (
     Lifecycle,
     ObjectLock,
@@ -428,6 +430,46 @@ def test_a_bucket_without_object_lock_is_refused_it(amazon, amazon_store):
     with pytest.raises(RefusedError) as failure:
         plain.write_object_lock(ObjectLock("GOVERNANCE", 14))
     assert failure.value.reason == "object_lock"
+
+
+def protect(store, **wishes):
+    """The program's command, on a bucket that answers."""
+    return task._protect(store, wishes)
+
+
+def test_what_the_bucket_is_to_do_is_written_and_read_back(amazon_store):
+    wanted = {
+        "abandon_days": 2,
+        "transition_days": 30,
+        "transition_class": "GLACIER_IR",
+        "noncurrent_days": 60,
+    }
+    lock = {"mode": "GOVERNANCE", "days": 14}
+    found = protect(amazon_store, lifecycle=wanted, object_lock=lock)
+    assert found == {"lifecycle": wanted, "object_lock": lock}
+    assert amazon_store.read_lifecycle() == Lifecycle(**wanted)
+    # Without a wish for it the lock stays, and is told.
+    again = protect(amazon_store, lifecycle={"abandon_days": 1})
+    assert again["object_lock"] == lock
+    assert amazon_store.read_lifecycle() == Lifecycle()
+
+
+def test_a_refused_lock_leaves_the_bucket_as_it_was(amazon, amazon_store):
+    amazon.create_bucket(
+        Bucket="open-bucket", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    plain = S3Store(dataclasses.replace(amazon_store.config, bucket="open-bucket"))
+    lock = {"mode": "COMPLIANCE", "days": 14}
+    with pytest.raises(RefusedError) as failure:
+        protect(plain, lifecycle={"abandon_days": 2}, object_lock=lock)
+    assert failure.value.reason == "object_lock"
+    assert plain.read_lifecycle() is None
+
+
+def test_a_directory_has_nothing_of_the_sort(tmp_path):
+    with pytest.raises(RefusedError) as failure:
+        protect(DirectoryStore(DirectoryConfig(str(tmp_path))), lifecycle={})
+    assert failure.value.reason == "unsupported"
 
 
 def test_what_was_deleted_can_be_read_where_versions_are_kept(amazon_store):

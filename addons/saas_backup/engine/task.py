@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from odoo.addons.saas.engine.errors import EngineError, RefusedError, RetryableError
 
@@ -17,8 +18,12 @@ from .database import Database
 from .job import DONE, REFUSED, RETRYABLE, make_answer, make_error
 from .manifest import Manifest
 from .repository import Repository, list_tenants
+from .s3_config import Lifecycle, ObjectLock
 from .store import Store
 from .stores import config_from_json, make_store
+
+if TYPE_CHECKING:
+    from .s3 import S3Store
 
 FILESTORE = pathlib.Path("/var/lib/odoo/filestore")
 
@@ -75,6 +80,44 @@ def run(job: Values) -> dict[str, Any]:
 
 def _check(store: Store, job: Values) -> dict[str, Any]:
     return {"message": store.check()}
+
+
+def _protect(store: Store, job: Values) -> dict[str, Any]:
+    """Write what the bucket is to do by itself; what it says then."""
+    # Loading the library takes longer than a small copy does.
+    from .s3 import S3Store
+
+    if not isinstance(store, S3Store):
+        raise RefusedError(
+            f"{store} is no bucket: it has no lifecycle and no Object Lock.",
+            reason="unsupported",
+        )
+    try:
+        lifecycle = Lifecycle(**_get(job, "lifecycle", {}))
+        lock = ObjectLock(**job["object_lock"]) if job.get("object_lock") else None
+    except TypeError as error:
+        raise RefusedError(
+            f"What the bucket is to do is not understood: {error}.", reason="bad_job"
+        ) from error
+    if lock:
+        # First, as it may be refused: then the bucket is as it was.
+        store.write_object_lock(lock)
+    store.write_lifecycle(lifecycle)
+    return {
+        "lifecycle": dataclasses.asdict(lifecycle),
+        "object_lock": _read_lock(store, lock),
+    }
+
+
+def _read_lock(store: S3Store, wanted: ObjectLock | None) -> dict[str, Any] | None:
+    try:
+        found = store.read_object_lock()
+    except RefusedError:
+        # Many services know nothing of it, which matters where it is wanted only.
+        if wanted:
+            raise
+        return None
+    return dataclasses.asdict(found) if found else None
 
 
 def _tenants(store: Store, job: Values) -> dict[str, Any]:
@@ -206,6 +249,7 @@ def _erase(store: Store, job: Values) -> dict[str, Any]:
 _COMMANDS: dict[str, Callable[[Store, Values], dict[str, Any]]] = {
     "check": _check,
     "tenants": _tenants,
+    "protect": _protect,
     "backup": _backup,
     "verify": _verify,
     "restore": _restore,

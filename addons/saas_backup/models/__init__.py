@@ -1,4 +1,5 @@
 from . import saas_store
+from . import saas_store_bucket
 from . import saas_backup_policy
 from . import saas_operation
 from . import saas_operation_step

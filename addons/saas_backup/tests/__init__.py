@@ -1,4 +1,5 @@
 from . import test_saas_backup
+from . import test_saas_bucket
 from . import test_saas_drill
 from . import test_saas_recovery
 from . import test_saas_restore

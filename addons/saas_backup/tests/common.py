@@ -18,6 +18,7 @@ class Toolbox(FakeDriver):
         None for one that ends without a word
     :param found: what lies in the store of tenants that nobody knows
     :param copies: what a list of copies gives
+    :param locked: what the bucket is locked for already
     :param unchanged: whether tenants are found as they were
     :param wrong_keys: what is wrong with the keys in the store, by uid
     """
@@ -29,6 +30,7 @@ class Toolbox(FakeDriver):
         self.faults = {}
         self.found = []
         self.copies = []
+        self.locked = None
         self.unchanged = False
         self.wrong_keys = {}
         self.outcomes["gate"] = None
@@ -61,6 +63,10 @@ class Toolbox(FakeDriver):
 
     def _do_check(self, _job):
         return {"message": "Room for 12 GiB"}
+
+    def _do_protect(self, job):
+        lock = self.locked or job.get("object_lock")
+        return {"lifecycle": job["lifecycle"], "object_lock": lock}
 
     def _do_backup(self, job):
         uid = job["uid"]
