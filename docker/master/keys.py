@@ -5,9 +5,10 @@ Run as root in the master's image, as often as wanted: what is there is kept. Fi
 
 ``/run/saas/web``: ``pgpass`` (libpq passfile of the role ``saas_master``),
 ``login_key`` (Ed25519, PEM), ``login_public`` (32 bytes, base64), ``sealing_public``
-(32 bytes, hexadecimal), ``admin_passwd`` (hash of a password that nobody knows)
-``/run/saas/worker``: ``sealing_private`` (32 bytes, hexadecimal),
-``provisioner_password``
+(32 bytes, hexadecimal), ``certificate_public`` (32 bytes, base64), ``admin_passwd``
+(hash of a password that nobody knows)
+``/run/saas/worker``: ``sealing_private`` (32 bytes, hexadecimal), ``certificate_key``
+(Ed25519, PEM), ``provisioner_password``
 ``/run/saas/db``: ``saas_master``, ``saas_provisioner`` (passwords of these roles)
 """
 
@@ -75,8 +76,10 @@ def make_all(odoo: tuple[int, int], postgres: tuple[int, int]) -> list[str]:
     provisioner = ensure(DATABASE / "saas_provisioner", postgres, new_password)
     follow(WEB / "pgpass", odoo, f"*:*:*:saas_master:{master}", made)
     follow(WORKER / "provisioner_password", odoo, provisioner, made)
-    login = ensure(WEB / "login_key", odoo, new_login_key)
-    follow(WEB / "login_public", odoo, login_public(login), made)
+    login = ensure(WEB / "login_key", odoo, new_signing_key)
+    follow(WEB / "login_public", odoo, signing_public(login), made)
+    certificate = ensure(WORKER / "certificate_key", odoo, new_signing_key)
+    follow(WEB / "certificate_public", odoo, signing_public(certificate), made)
     if read(WEB / "sealing_public") and not read(WORKER / "sealing_private"):
         raise KeysError(
             f"{WORKER}/sealing_private is lost, and what was sealed for it cannot be "
@@ -160,14 +163,14 @@ def new_password() -> str:
     return secrets.token_urlsafe(32)
 
 
-def new_login_key() -> str:
+def new_signing_key() -> str:
     key = Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(
         "ascii"
     )
 
 
-def login_public(pem: str) -> str:
+def signing_public(pem: str) -> str:
     """The public key of a private one: 32 bytes in base64."""
     key = load_pem_private_key(pem.encode("ascii"), password=None).public_key()
     raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -140,6 +140,7 @@ def read_keys(stack):
     """The secrets of the stack, each from who may have it."""
     [db, web, worker] = map(stack.container, ("db", "web", "worker"))
     login_key = read_file(web, "/run/saas/web/login_key")
+    certificate_key = read_file(worker, "/run/saas/worker/certificate_key")
     return {
         "private key for sealing": read_file(
             worker, "/run/saas/worker/sealing_private"
@@ -147,6 +148,7 @@ def read_keys(stack):
         "password of saas_provisioner": read_file(db, "/run/saas/db/saas_provisioner"),
         "password of saas_master": read_file(db, "/run/saas/db/saas_master"),
         "private key for logins": max(login_key.splitlines(), key=len),
+        "private key for certificates": max(certificate_key.splitlines(), key=len),
     }
 
 

@@ -10,6 +10,7 @@ from . import saas_tenant_restore
 from . import saas_tenant_portal
 from . import saas_backup_sweep
 from . import saas_drill
+from . import saas_drill_certificate
 from . import saas_drill_sweep
 from . import saas_dashboard
 from . import saas_recovery

@@ -5,6 +5,7 @@ from . import test_saas_recovery
 from . import test_saas_restore
 from . import test_saas_store
 from . import test_access
+from . import test_certificate
 from . import test_routes
 from . import test_saas_backup_policy
 from . import test_translations

@@ -1,5 +1,13 @@
+import base64
 import json
 from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from odoo.addons.saas.engine.driver import TaskPhase
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
@@ -136,8 +144,17 @@ class BackupCommon(SaasCommon):
     """A running tenant with a store; what is told to tasks can be read."""
 
     @classmethod
+    def _add_certificate_key(cls):
+        key = Ed25519PrivateKey.generate()
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        public = base64.b64encode(key.public_key().public_bytes_raw())
+        (cls.keys / "certificate_key").write_bytes(pem)
+        (cls.keys / "certificate_public").write_bytes(public)
+
+    @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls._add_certificate_key()
         cls.env["saas.store"].search([]).active = False
         cls.store = cls.env["saas.store"].create(
             {"name": "Directory", "kind": "directory", "volume": "test-backups"}

@@ -18,6 +18,9 @@ GET  /my/backups/<tenant_id>             login  404      200       404      404 
 POST /my/backups/<tenant_id>/make        login  404      303       404      404    404      404
 POST /my/backups/<tenant_id>/restore     login  404      422       404      404    404      404
 GET  /my/backups/certificate/<drill_id>  login  404      200       404      404    404      404
+GET  /saas/verify/<token>                200    200      200       200      200    200      200
+GET  /saas/verify/<token>/certificate.json 200  200      200       200      200    200      200
+GET  /saas/certificate-key.pem           200    200      200       200      200    200      200
 """  # noqa: E501
 
 
@@ -49,6 +52,7 @@ class TestBackupRoutes(BackupCommon, HttpCase):
         path = route.replace("<page>", "1")
         path = path.replace("<tenant_id>", str(self.tenant.id))
         path = path.replace("<drill_id>", str(self.drill.id))
+        path = path.replace("<token>", self.drill.access_token)
         token = {"csrf_token": Request.csrf_token(self)}
         data = token if method == "POST" else None
         return self.url_open(path, data=data, allow_redirects=False)
