@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
 
 import boto3
+import docker
 import moto.server
 import pytest
 import requests
+from nacl.public import PrivateKey
 
 ATTACHMENTS = 20
 
@@ -85,6 +88,22 @@ def lose(engine, stack, uid):
     assert not stack.take_inventory().of(uid) - {("routes", f"{uid}.yml")}
 
 
+# All that a master knows of a tenant, so that it is as if it had never known it.
+FORGET = """
+UPDATE saas_tenant SET last_operation_id = NULL, source_backup_id = NULL,
+    restore_backup_id = NULL, restore_safety_id = NULL, restore_drill_id = NULL
+    WHERE uid = '{uid}';
+CREATE TEMPORARY TABLE gone AS SELECT id FROM saas_tenant WHERE uid = '{uid}';
+DELETE FROM saas_operation_step WHERE operation_id IN
+    (SELECT id FROM saas_operation WHERE tenant_id IN (SELECT id FROM gone));
+DELETE FROM saas_operation WHERE tenant_id IN (SELECT id FROM gone);
+DELETE FROM saas_drill WHERE tenant_id IN (SELECT id FROM gone);
+DELETE FROM saas_backup WHERE tenant_id IN (SELECT id FROM gone);
+DELETE FROM saas_domain WHERE tenant_id IN (SELECT id FROM gone);
+DELETE FROM saas_tenant WHERE id IN (SELECT id FROM gone);
+"""
+
+
 def log_in(master, tenant):
     """Follow a one-time link into the tenant; the page at its end."""
     url = master.call("saas.tenant", "get_login_url", tenant)
@@ -128,6 +147,18 @@ class Bucket:
         for page in pages.paginate(Bucket=self.NAME):
             for entry in page.get("Contents", ()):
                 yield self.client.head_object(Bucket=self.NAME, Key=entry["Key"])
+
+
+@pytest.fixture
+def recovery_key(master):
+    """A recovery key of which the master has the public half, for this test."""
+    name = "saas_backup.recovery_public"
+    before = master.call("ir.config_parameter", "get_param", name)
+    private = PrivateKey.generate()
+    public = bytes(private.public_key).hex()
+    master.call("ir.config_parameter", "set_param", name, public)
+    yield bytes(private).hex()
+    master.call("ir.config_parameter", "set_param", name, before)
 
 
 # In the firewall's container: a chain of another stack's name, which ours leaves first.
@@ -222,8 +253,10 @@ def restored(master):
     """Restore a copy as a new tenant, which is erased after the test."""
     made = []
 
-    def restore(tenant, backup, name):
-        [operation] = master.call("saas.tenant", "action_restore", tenant, backup, name)
+    def restore(tenant, backup, name, *options):
+        [operation] = master.call(
+            "saas.tenant", "action_restore", tenant, backup, name, *options
+        )
         state = master.follow(operation)
         assert state == "done", master.read("saas.operation", operation, "message")
         made.append(master.read("saas.operation", operation, "tenant_id"))
@@ -279,6 +312,106 @@ def test_a_lost_tenant_comes_back_from_a_bucket_that_kms_encrypts(
         assert bucket.key in head["SSEKMSKeyId"]
 
 
+def test_a_test_copy_sends_no_mail_and_an_exact_one_does(
+    master, stack, filled, restored, names
+):
+    """The same copy, once as a test copy and once as an exact one."""
+    before = Inside(stack, master.read("saas.tenant", filled, "uid"))
+    before.shell(
+        'env["ir.mail_server"].create({"name": "Mine", "smtp_host": "mail.example"})\n'
+        "env.cr.commit()\n"
+    )
+    crons, ids = count_crons(stack, before.uid), read_ids(stack, before.uid)
+    backup = back_up(master, filled)
+    test = master.read("saas.tenant", restored(filled, backup, next(names)), "uid")
+    exact = restored(filled, backup, next(names), False)
+    exact = master.read("saas.tenant", exact, "uid")
+
+    sends = "SELECT name FROM ir_mail_server WHERE active ORDER BY id"
+    assert "Mine" not in stack.sql(sends, test)
+    assert stack.sql(sends, exact) == ["Mine"]
+    assert count_crons(stack, test) == 1, "Odoo's own vacuum alone"
+    assert count_crons(stack, exact) == crons > 1
+    seen = [*ids, *read_ids(stack, test), *read_ids(stack, exact)]
+    assert len(set(seen)) == len(seen) == 6
+
+
+def count_crons(stack, uid):
+    return int(stack.sql("SELECT count(*) FROM ir_cron WHERE active", uid)[0])
+
+
+def read_ids(stack, uid):
+    """What tells a database from all others."""
+    return stack.sql(
+        "SELECT value FROM ir_config_parameter"
+        " WHERE key IN ('database.uuid', 'database.secret') ORDER BY key",
+        uid,
+    )
+
+
+def test_a_master_that_lost_all_takes_a_tenant_up_from_its_copies(
+    master, engine, stack, plan, names, recovery_key
+):
+    """Nothing is left of it but the store, and what the operator has in a safe."""
+    name = next(names)
+    partner = {"name": f"Customer {name}", "email": f"{name}@example.com"}
+    partner = master.create("res.partner", partner)
+    values = {"name": name, "plan_id": plan, "partner_id": partner}
+    tenant = master.create("saas.tenant", values)
+    master.provision(tenant)
+    uid = master.read("saas.tenant", tenant, "uid")
+    before = Inside(stack, uid)
+    before.shell(ATTACH)
+    back_up(master, tenant)
+    hashes, counts = before.hashes(), before.counts()
+    attached = before.attachments()
+    # No drill may be under way while it is forgotten.
+    later = (
+        "UPDATE saas_tenant SET drill_on = now() + interval '1 day' WHERE uid = '{}'"
+    )
+    stack.sql(later.format(uid), "master")
+    master.settle(tenant)
+    assert master.run(tenant, "action_stop")[0] == "done"
+    lose(engine, stack, uid)
+    stack.sql(FORGET.format(uid=uid), "master")
+    assert not master.search("saas.tenant", [("uid", "=", uid)])
+
+    recovery = look_into_the_store(master, recovery_key)
+    lines = master.search("saas.recovery.line", [("recovery_id", "=", recovery)])
+    for line in lines:
+        found = master.read("saas.recovery.line", line, "uid") == uid
+        master.call("saas.recovery.line", "write", [line], {"selected": found})
+    [operation] = master.call("saas.recovery", "action_recover", [recovery])
+    state = master.follow(operation)
+    assert state == "done", master.read("saas.operation", operation, "message")
+    [tenant] = master.search("saas.tenant", [("uid", "=", uid)])
+    log_in(master, tenant)
+    assert master.read("saas.tenant", tenant, "partner_id") == partner
+    assert (before.counts(), before.attachments()) == (counts, attached)
+    assert {name: before.hashes().get(name) for name in hashes} == hashes
+    # Its copies can be made and proven as before.
+    master.call("saas.tenant", "action_backup", tenant)
+    assert master.settle(tenant) == "running"
+    back_up(master, tenant)
+    master.call("saas.recovery", "unlink", [recovery])
+    master.run(tenant, "action_delete", True)
+
+
+def look_into_the_store(master, recovery_key):
+    [store] = master.search("saas.store", [("kind", "=", "directory")], limit=1)
+    [server] = master.search("saas.server", [], limit=1)
+    values = {"store_id": store, "server_id": server, "recovery_key": recovery_key}
+    recovery = master.create("saas.recovery", values)
+    master.call("saas.recovery", "action_look", [recovery])
+    until = time.monotonic() + 120
+    while master.read("saas.recovery", recovery, "check_state") == "checking":
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    message = master.read("saas.recovery", recovery, "check_message")
+    assert master.read("saas.recovery", recovery, "check_state") == "ok", message
+    return recovery
+
+
 def test_a_restore_in_place_takes_back_what_was_done_since(master, stack, filled):
     inside = Inside(stack, master.read("saas.tenant", filled, "uid"))
     backup = back_up(master, filled)
@@ -308,9 +441,85 @@ def test_a_drill_proves_a_copy_and_leaves_nothing(master, stack, filled):
     state = master.follow(operation)
     assert state == "done", master.read("saas.operation", operation, "message")
     assert master.read("saas.backup", backup, "drill_state") == "passed"
-    [drill] = master.search("saas.drill", [("backup_id", "=", backup)])
+    drill = master.read("saas.operation", operation, "drill_id")
     assert not stack.take_inventory().of(master.read("saas.drill", drill, "uid"))
     print(json.dumps(master.call("saas.drill", "read", [drill])[0], default=str))
+
+
+# In a container: greetings from the host by the gateway, and PostgreSQL's answer.
+PROBE = """
+import socket, struct, sys
+def hear(host, port, ask=b""):
+    try:
+        with socket.create_connection((host, int(port)), timeout=2) as connection:
+            connection.sendall(ask)
+            return connection.recv(5).decode()
+    except OSError:
+        return "-"
+ask = struct.pack("!II", 8, 80877103)
+gateway, port = sys.argv[1:]
+print(hear(gateway, port), hear(gateway, 5432, ask), hear("127.0.0.1", 5432, ask))
+"""
+
+
+@pytest.fixture
+def greeter(stack):
+    """A listener on the host that tenants are let through to."""
+    gateway = os.environ["SAAS_TENANT_GATEWAY"]
+    listener = socket.create_server((gateway, 0))
+    port = str(listener.getsockname()[1])
+
+    def greet():
+        while True:
+            try:
+                connection, _address = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"hello")
+
+    threading.Thread(target=greet, daemon=True).start()
+    firewall = stack.container("firewall")
+    firewall.exec_run(["sh", "-c", CLOSE])
+    done = firewall.exec_run(["sh", "-c", OPEN, "open", gateway, port])
+    assert done.exit_code == 0, done.output
+    yield gateway, port
+    firewall.exec_run(["sh", "-c", CLOSE])
+    listener.close()
+
+
+def test_a_drilled_copy_reaches_its_database_and_nothing_else(
+    master, engine, stack, filled, greeter
+):
+    command = ["python3", "-c", PROBE, *greeter]
+    inside = Inside(stack, master.read("saas.tenant", filled, "uid"))
+    heard, database, own = inside.run(*command).split()
+    assert (heard, database in "SN", own) == ("hello", True, "-")
+
+    backup = back_up(master, filled)
+    [operation] = master.call("saas.backup", "action_drill", backup)
+    drill = master.read("saas.operation", operation, "drill_id")
+    name = f"saas-{master.read('saas.drill', drill, 'uid')}-boot"
+    answer = None
+    until = time.monotonic() + 120
+    while answer is None:
+        assert time.monotonic() < until, "the throwaway was never seen"
+        answer = probe(engine, name, command)
+        time.sleep(0.05)
+    heard, database, own = answer.split()
+    assert (heard, database, own in "SN") == ("-", "-", True)
+    state = master.follow(operation)
+    assert state == "done", master.read("saas.operation", operation, "message")
+
+
+def probe(engine, name, command):
+    """What the throwaway answers once its database does; None until then."""
+    try:
+        result = engine.containers.get(name).exec_run(command)
+    except (docker.errors.NotFound, docker.errors.APIError):
+        return None
+    answer = result.output.decode()
+    return None if result.exit_code or answer.split()[-1] == "-" else answer
 
 
 def test_erasing_a_tenant_removes_its_copies_from_the_store(
