@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .desk import DESK, PHONE, SECONDS, check_home, choose
+from .keyboard import Keyboard
 from .mailbox import read_code
 from .visitor import (
     TO_BUILD,
@@ -20,13 +21,6 @@ from .visitor import (
 from .web import operator
 
 FREE = re.compile("is free")
-TABS = 60
-# What a browser, or a style of ours, draws around what has the focus.
-HAS_RING = """() => {
-    const style = getComputedStyle(document.activeElement);
-    const outline = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
-    return outline || style.boxShadow !== "none";
-}"""
 
 
 def heading(page):
@@ -176,31 +170,6 @@ def test_without_scripts_a_visitor_gets_an_odoo_too(mailbox, new_desk, new_visit
     page.get_by_role("button", name="Open my Odoo").click()
     page.wait_for_url(f"http://{visitor.name}.**/odoo**")
     assert visitor.contact in page.content()
-
-
-class Keyboard:
-    """Somebody who has no mouse."""
-
-    def __init__(self, page):
-        self.page = page
-
-    def go_to(self, target):
-        """By the tabulator only; one sees all the way what has the focus."""
-        for _each in range(TABS):
-            if target.evaluate("element => element === document.activeElement"):
-                return
-            self.page.keyboard.press("Tab")
-            where = self.page.evaluate("document.activeElement.outerHTML.slice(0, 120)")
-            assert self.page.evaluate(HAS_RING), where
-        raise AssertionError(f"{target} cannot be reached by the tabulator")
-
-    def type(self, label, text):
-        self.go_to(self.page.get_by_label(label, exact=True))
-        self.page.keyboard.type(text)
-
-    def press(self, role, name):
-        self.go_to(self.page.get_by_role(role, name=name, exact=True))
-        self.page.keyboard.press("Enter")
 
 
 def test_the_keyboard_alone_is_enough(mailbox, new_desk, new_visitor):
