@@ -1,7 +1,7 @@
 """Every page of ours on a phone and on a desk, kept as a picture in docs/screenshots.
 
 Each of them fits without scrolling sideways, and axe finds nothing serious in those of
-visitors and customers.
+visitors and customers, nor in what is ours in those of the back office.
 """
 
 import json
@@ -60,8 +60,21 @@ OFFICE = (
     ("office-plan", "saas-plans/{plan}", ""),
     ("office-images", "saas-images", ""),
     ("office-batches", "saas-batches", ""),
+    ("office-batch", "saas-batches/{batch}", ""),
     ("office-setup", "saas-setup", ""),
     ("office-settings", "action-saas.res_config_settings_action", ""),
+)
+
+
+# What is ours in the back office, beside plain views.
+OUR_PARTS = (
+    ".o_saas_dashboard",
+    ".o_saas_setup",
+    ".o_saas_timeline",
+    ".o_saas_latest_steps",
+    ".o_saas_steps",
+    ".o_saas_batch_progress",
+    ".o_saas_card",
 )
 
 
@@ -72,8 +85,8 @@ def gallery():
 
 @pytest.fixture
 def office_gallery():
-    """What axe finds there is the web client's own frame: bars, search, settings."""
-    return Gallery(axe=False)
+    """Around our own parts axe finds the web client's: bars, search, settings."""
+    return Gallery(within=OUR_PARTS)
 
 
 @pytest.fixture(autouse=True)
@@ -259,12 +272,16 @@ def test_the_back_office(master, desk, make_tenant, plan, office_gallery):
     master.run(troubled, "action_provision")
     suspended = make_tenant("beta-bikes", "Beta Bikes")
     master.provision(suspended)
-    master.run(suspended, "action_suspend", "Unpaid since October.")
+    values = {"tenant_ids": [suspended, troubled], "reason": "Unpaid since October."}
+    asking = master.create("saas.tenant.suspend", values)
+    batch = master.call("saas.tenant.suspend", "action_suspend", asking)["res_id"]
+    assert master.settle(suspended) == "suspended"
     assert master.settle(troubled) == "failed"
     [operation] = master.search(
         "saas.operation", [("tenant_id", "=", tenant), ("kind", "=", "provision")]
     )
     numbers = {"tenant": tenant, "troubled": troubled, "operation": operation}
+    numbers["batch"] = batch
     for model in ("server", "database_server", "proxy"):
         [numbers[model]] = master.search(f"saas.{model.replace('_', '.')}", [])
     numbers["plan"] = plan
@@ -277,5 +294,9 @@ def test_the_back_office(master, desk, make_tenant, plan, office_gallery):
             page.get_by_role("button", name=button, exact=True).click()
             expect(page.get_by_role("dialog")).to_be_visible()
         office_gallery.take(page, name, reload=not button)
+    page.goto(f"{os.environ['SAAS_URL']}/odoo/saas-tenants/{tenant}")
+    page.get_by_role("tab", name="Timeline").click()
+    expect(page.locator(".o_saas_timeline li").first).to_be_visible()
+    office_gallery.take(page, "office-tenant-timeline")
     assert not office_gallery.flaws, "\n".join(office_gallery.flaws)
     assert desk.errors == []
