@@ -132,7 +132,7 @@ def test_t30_an_erased_customer_cannot_be_restored(bench, tenant, fresh, found):
     assert [key for key in bench.stored() if tenant in key] == []
     refused("key_missing", gone.answer)
 
-    in_store(bench, f"mv /mnt/store/kept {folder}")
+    in_store(bench, f"mkdir -p /mnt/store/tenants && mv /mnt/store/kept {folder}")
     # The data key is destroyed in the master; whatever it makes anew is another one.
     anew = bench.keys[bench.add_tenant(schema="")]
     by_master = bench.make_job("restore", tenant, key=anew, to=fresh, backup="b1")
