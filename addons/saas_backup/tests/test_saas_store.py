@@ -49,16 +49,16 @@ class TestStoreKeys(BackupCommon):
         self.assertEqual(item["level"], "danger")
 
     def test_a_data_key_that_the_worker_cannot_open_is_told(self):
-        other = self.create_running_tenant("other")
-        self.create_backup(other)
+        delta = self.create_running_tenant("delta")
+        self.create_backup(delta)
         self.tenant.data_key_sealed = self.tenant._seal("x")[:-8] + "AAAAAAA="
         self.store._check()
         self.assertEqual(self.store.check_state, "failed")
         self.assertIn("cannot be opened", self.store.check_message)
         self.assertIn(self.tenant.name, self.store.check_message)
-        self.assertNotIn("other", self.store.check_message)
+        self.assertNotIn("delta", self.store.check_message)
         [seal] = [job for job in self.driver.jobs if job["command"] == "seal"]
-        self.assertEqual(list(seal["keys"]), [other.uid])
+        self.assertEqual(list(seal["keys"]), [delta.uid])
 
     def test_an_erased_tenant_has_no_keys_to_look_at(self):
         self.tenant.with_user(self.manager).action_delete(erase_now=True)
