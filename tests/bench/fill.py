@@ -8,6 +8,7 @@ hundred.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import itertools
@@ -36,8 +37,8 @@ WEIGHTS = list(itertools.accumulate(1 / (n + 10) for n in range(len(WORDS))))
 def main(what: str, uid: str) -> None:
     random.seed(19)
     connection = psycopg2.connect(dbname=uid)
-    connection.autocommit = what == "database"
-    with connection, connection.cursor() as cursor:
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
         if what == "database":
             fill_database(cursor)
         else:
@@ -45,7 +46,6 @@ def main(what: str, uid: str) -> None:
             if what == "change":
                 remove_files(cursor, filestore)
             add_files(cursor, filestore, FILES if what == "files" else CHANGED)
-    connection.close()
 
 
 # === DATABASE === #
