@@ -61,6 +61,16 @@ OFFICE = (
     ("office-images", "saas-images", ""),
     ("office-batches", "saas-batches", ""),
     ("office-batch", "saas-batches/{batch}", ""),
+    ("office-backup-coverage", "saas-coverage", ""),
+    ("office-backups", "saas-backups", ""),
+    ("office-backup", "saas-backups/{backup}", ""),
+    ("office-drills", "saas-drills", ""),
+    ("office-drill", "saas-drills/{drill}", ""),
+    ("office-restore", "saas-backups/{backup}", "Restore"),
+    ("office-stores", "saas-stores", ""),
+    ("office-store", "saas-stores/{store}", ""),
+    ("office-backup-policies", "saas-backup-policies", ""),
+    ("office-backup-policy", "saas-backup-policies/{backup_policy}", ""),
     ("office-setup", "saas-setup", ""),
     ("office-settings", "action-saas.res_config_settings_action", ""),
 )
@@ -242,6 +252,42 @@ def test_a_customer_comes_back(mailbox, new_desk, new_visitor, gallery):
     assert not gallery.flaws, "\n".join(gallery.flaws)
 
 
+def test_a_customer_and_the_copies(master, mailbox, new_desk, new_visitor, gallery):
+    desk, visitor = new_desk(), new_visitor("beta-bikes", **BETA)
+    page = desk.open("/plans")
+    sign_up(page, mailbox, visitor)
+    page.wait_for_url("**/odoo**", timeout=TO_BUILD)
+    [tenant] = master.search(
+        "saas.tenant", [("name", "=", visitor.name), ("state", "=", "running")]
+    )
+    page.goto(f"{os.environ['SAAS_URL']}/my/backups")
+    gallery.take(page, "portal-backups")
+    page.get_by_role("link", name=visitor.name).click()
+    expect(page.get_by_text("There is no copy yet")).to_be_visible()
+    gallery.take(page, "portal-backups-none")
+    page.get_by_role("button", name="Make a copy now").click()
+    expect(page.get_by_role("heading", name="Restore")).to_be_visible()
+    prove(master, tenant)
+    page.reload()
+    gallery.take(page, "portal-backups-of-a-tenant")
+    page.get_by_role("link", name="Certificate").click()
+    expect(page.get_by_text("Proven on")).to_be_visible()
+    gallery.take(page, "portal-certificate")
+    assert not gallery.flaws, "\n".join(gallery.flaws)
+    assert desk.errors == []
+
+
+def prove(master, tenant):
+    """Have the newest copy restored for a trial."""
+    [backup] = master.search(
+        "saas.backup", [("tenant_id", "=", tenant), ("state", "=", "done")]
+    )
+    [operation] = master.call("saas.backup", "action_drill", backup)
+    state = master.follow(operation)
+    assert state == "done", master.read("saas.operation", operation, "message")
+    return backup
+
+
 def test_the_mails(mailbox, desk, new_visitor, gallery):
     visitor = new_visitor("alfa-bakery", **ALFA)
     mails = count_mails(mailbox, visitor)
@@ -285,6 +331,13 @@ def test_the_back_office(master, desk, make_tenant, plan, office_gallery):
     for model in ("server", "database_server", "proxy"):
         [numbers[model]] = master.search(f"saas.{model.replace('_', '.')}", [])
     numbers["plan"] = plan
+    assert master.run(tenant, "action_backup")[0] == "done"
+    numbers["backup"] = prove(master, tenant)
+    [numbers["drill"]] = master.search(
+        "saas.drill", [("backup_id", "=", numbers["backup"])]
+    )
+    numbers["store"] = master.read("saas.backup", numbers["backup"], "store_id")
+    [numbers["backup_policy"], *_] = master.search("saas.backup.policy", [])
     # Otherwise the first page asks a service of Odoo's about the company.
     master.call("res.company", "write", 1, {"iap_enrich_auto_done": True})
     page = desk.log_in("admin", os.environ["SAAS_ADMIN_PASSWORD"])
