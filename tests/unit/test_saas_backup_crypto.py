@@ -37,7 +37,8 @@ def test_what_was_sealed_opens(size):
     assert unseal(sealed) == data
     chunks = max(1, -(-size // crypto.CHUNK))
     assert len(sealed) == 40 + size + 16 * chunks
-    assert data[:64] not in sealed or size == 0
+    # One byte is found in anything.
+    assert size < 64 or data[:64] not in sealed
 
 
 def test_the_same_is_sealed_differently_each_time():
