@@ -13,12 +13,13 @@ import itertools
 import json
 import os
 import secrets
-import subprocess
 import tarfile
 import time
 
 import postgres_bench
 import pytest
+from docker import APIClient
+from docker.errors import APIError
 from postgres_bench import PostgresBench, docker
 
 from odoo.addons.saas.engine import sealing
@@ -31,7 +32,7 @@ from odoo.addons.saas_backup.engine.directory import DirectoryConfig
 IMAGE = os.environ.get("SAAS_TOOLBOX_IMAGE", "saas-toolbox")
 ODOO = os.environ.get("SAAS_ODOO_IMAGE", "saas-odoo:19.0")
 STACK = postgres_bench.STACK
-LABEL = f"saas.stack={STACK}"
+LABELS = {"saas.stack": STACK}
 PASSWORD = "p:a\\ss'word"
 TEMPLATE = "tpl00000000c3"
 RECOVERY = keys.new_recovery_key()
@@ -91,6 +92,8 @@ class BackupBench:
 
     def __init__(self) -> None:
         self.postgres = PostgresBench()
+        # One connection for all: each start of the command line takes its time.
+        self.api = APIClient(version="auto", timeout=600)
         self.store = self.make_volume("copies")
         self.keys: dict[str, str] = {}
 
@@ -102,15 +105,16 @@ class BackupBench:
                 "-q",
                 *(["-a"] if kind == "container" else []),
                 "--filter",
-                f"label={LABEL}",
+                f"label=saas.stack={STACK}",
             ).split()
             if found:
                 docker(kind, "rm", "-f", *found)
+        self.api.close()
 
     # === TENANTS === #
 
     def make_volume(self, name: str) -> str:
-        return docker("volume", "create", "--label", LABEL, f"{STACK}-{name}").strip()
+        return self.api.create_volume(f"{STACK}-{name}", labels=LABELS)["Name"]
 
     def make_tenant(self, uid: str, schema: str = SCHEMA) -> None:
         server = self.postgres.server
@@ -214,37 +218,47 @@ class BackupBench:
     def start(self, uid, command, files, image=IMAGE) -> str:
         """Start a container as the driver does; its name."""
         name = f"{STACK}-task-{secrets.token_hex(4)}"
-        docker(
-            *("create", "--name", name, "--label", LABEL, "--user", "odoo", "--init"),
-            *("--network", f"container:{postgres_bench.NAME}"),
-            *("--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,nodev,size=256m"),
-            *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-            *("--memory", "512m", "--pids-limit", "200"),
-            *("--volume", f"{STACK}-{uid}:/var/lib/odoo"),
-            *("--volume", f"{self.store}:{jobs.STORE_DIRECTORY}"),
-            *("--volume", "/etc/odoo"),
-            *(image, *command),
-        )
-        with subprocess.Popen(
-            ["docker", "cp", "-", f"{name}:/etc/odoo"], stdin=subprocess.PIPE
-        ) as copy:
-            copy.communicate(_archive(files))
-        docker("start", name)
+        body = {
+            "Image": image,
+            "Cmd": list(command),
+            "User": "odoo",
+            "Labels": LABELS,
+            "Volumes": {"/etc/odoo": {}},
+            "HostConfig": {
+                "Init": True,
+                "NetworkMode": f"container:{postgres_bench.NAME}",
+                "ReadonlyRootfs": True,
+                "Tmpfs": {"/tmp": "rw,noexec,nosuid,nodev,size=256m"},
+                "CapDrop": ["ALL"],
+                "SecurityOpt": ["no-new-privileges"],
+                "Memory": 512 * 2**20,
+                "PidsLimit": 200,
+                "Binds": [
+                    f"{STACK}-{uid}:/var/lib/odoo",
+                    f"{self.store}:{jobs.STORE_DIRECTORY}",
+                ],
+            },
+        }
+        self.api.create_container_from_config(body, name)
+        self.api.put_archive(name, "/etc/odoo", _archive(files))
+        self.api.start(name)
         return name
 
     def wait(self, name: str) -> Ended:
-        code = int(docker("wait", name))
-        done = subprocess.run(
-            ["docker", "logs", name], capture_output=True, text=True, check=True
-        )
-        return Ended(code, done.stderr + done.stdout)
+        code = self.api.wait(name)["StatusCode"]
+        log = self.api.logs(name, stdout=False) + self.api.logs(name, stderr=False)
+        return Ended(code, log.decode())
 
     def kill(self, name: str) -> None:
         """Kill a task, unless it has ended."""
-        subprocess.run(["docker", "kill", name], capture_output=True, check=False)
+        try:
+            self.api.kill(name)
+        except APIError as error:
+            if error.status_code != 409:
+                raise
 
     def remove(self, name: str) -> None:
-        docker("rm", "-f", "-v", name)
+        self.api.remove_container(name, v=True, force=True)
 
     def make_job(self, command: str, uid: str, *, to: str = "", **more) -> bytes:
         """A job; ``to`` is where it is done, where that is another tenant."""

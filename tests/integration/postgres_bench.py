@@ -20,6 +20,7 @@ NAME = f"{STACK}-postgres"
 IMAGE = os.environ.get("SAAS_POSTGRES_IMAGE", "saas-postgres")
 MASTER = "saas_provisioner"
 START_SECONDS = 60
+DONE = "-- done --"
 
 
 def docker(*arguments: str, stdin: str | None = None) -> str:
@@ -34,11 +35,50 @@ def remove(name: str) -> None:
     subprocess.run(["docker", "rm", "-f", "-v", name], capture_output=True, check=False)
 
 
+class Psql:
+    """The superuser's client, one for all statements: each start of one takes time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, statements: str) -> list[str]:
+        """The lines that came."""
+        if self._process is None:
+            self._process = self._start()
+        self._process.stdin.write(f"{statements}\n\\echo {DONE}\n")
+        self._process.stdin.flush()
+        lines = []
+        for line in self._process.stdout:
+            if line.rstrip("\n") == DONE:
+                return lines
+            lines.append(line.rstrip("\n"))
+        raise AssertionError(self.close())
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [
+                *("docker", "exec", "--interactive", NAME, "psql", "--no-psqlrc"),
+                *("--quiet", "--tuples-only", "--no-align", "--field-separator=|"),
+                *("--set=ON_ERROR_STOP=1", "--username=postgres"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def close(self) -> str:
+        """End it, so that the next statement starts another; what it complained of."""
+        process, self._process = self._process, None
+        return process.communicate()[1] if process else ""
+
+
 class PostgresBench(DatabaseServerBench):
     """The server, and its superuser beside it."""
 
     def __init__(self) -> None:
         self.password = secrets.token_urlsafe(24)
+        self._psql = Psql()
         remove(NAME)
         docker(
             *("create", "--name", NAME, "--label", f"saas.stack={STACK}"),
@@ -58,8 +98,14 @@ class PostgresBench(DatabaseServerBench):
         )
         self.server = PostgresServer(self.config)
         self._wait()
-        # Nothing here has to survive the machine.
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        # Nothing here has to survive the machine, and nothing is so old that it needs
+        # maintenance, which would hold a database that is to go.
+        for setting in (
+            "fsync",
+            "full_page_writes",
+            "synchronous_commit",
+            "autovacuum",
+        ):
             self.sql(f"ALTER SYSTEM SET {setting} = off")
         self.sql("SELECT pg_reload_conf()")
 
@@ -81,6 +127,7 @@ class PostgresBench(DatabaseServerBench):
             time.sleep(0.1)
 
     def close(self) -> None:
+        self._psql.close()
         remove(NAME)
 
     @contextlib.contextmanager
@@ -99,14 +146,22 @@ class PostgresBench(DatabaseServerBench):
             yield connection
 
     def sql(self, statement: str, database: str = "postgres") -> list[list[str]]:
-        """Run a statement as superuser, through the socket inside the container."""
-        output = docker(
-            *("exec", "--interactive", NAME, "psql", "--no-psqlrc", "--quiet"),
-            *("--tuples-only", "--no-align", "--field-separator=|"),
-            *("--set=ON_ERROR_STOP=1", "--username=postgres", f"--dbname={database}"),
-            stdin=statement,
+        """Run statements as superuser, through the socket inside the container."""
+        # Away at once: a session in a tenant's database would be in its way.
+        lines = self._psql.run(
+            f"\\connect {database}\n{statement}\n;\n\\connect postgres"
         )
-        return [line.split("|") for line in output.splitlines() if line]
+        return [line.split("|") for line in lines if line]
+
+    def crash(self) -> None:
+        """Kill one of the server's processes; it ends all sessions, and recovers."""
+        [[pid]] = self.sql(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'"
+        )
+        docker("exec", NAME, "bash", "-c", f"kill -9 {pid}")
+        with contextlib.suppress(AssertionError):
+            self.sql("SELECT pg_sleep(60)")  # ends with its session
+        self._wait()
 
     @contextlib.contextmanager
     def superuser(self, database: str):

@@ -5,14 +5,16 @@ What happens to them when something fails is in ``tests/faults``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import json
 import time
 
 import backup_bench_docker
 import pytest
 from backup_bench_docker import PASSWORD, RECOVERY, BackupBench, refused, retryable
-from postgres_bench import NAME, docker
+from postgres_bench import docker
 
 
 @pytest.fixture(scope="module")
@@ -59,19 +61,29 @@ def test_a_tenant_comes_back_whole_under_another_role(bench, tenant, fresh):
     bench.sql(fresh, "INSERT INTO res_partner (name) VALUES ('new')")
 
 
+@contextlib.contextmanager
+def held(bench, uid, table):
+    """Nobody else reads or writes the table."""
+    with bench.postgres.login(uid, uid, PASSWORD) as connection:
+        connection.cursor().execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def processes(name):
+    """The processes of a task with their arguments."""
+    return docker("top", name, "-o", "pid,args")
+
+
 def test_no_secret_is_in_arguments_environments_or_logs(bench, tenant):
-    bench.sql(
-        tenant,
-        "INSERT INTO res_partner SELECT i + 9999, repeat('x', 900)"
-        " FROM generate_series(1, 90000) i",
-    )
-    name = bench.start_job("backup", tenant, backup="b1")
-    seen = ""
-    while "pg_dump" not in seen:
-        seen = docker("top", name, "-o", "pid,args")
+    # The dump waits for it, so that its process is there to be looked at.
+    with held(bench, tenant, "res_users"):
+        name = bench.start_job("backup", tenant, backup="b1")
+        bench.wait_until(lambda: "pg_dump" in processes(name))
+        seen = processes(name)
     ended = bench.wait(name)
     shown = seen + docker("inspect", name) + ended.log
     bench.remove(name)
+    assert "pg_dump" in seen
     assert ended.code == 0
     for secret in (
         PASSWORD,
@@ -96,6 +108,22 @@ def test_no_file_is_sent_twice_and_an_unchanged_tenant_costs_nothing(bench, tena
     assert grown == more["sent"]
 
 
+_numbers = itertools.count(1)
+
+
+def new_backup():
+    return f"b{next(_numbers):06}"
+
+
+@pytest.fixture(scope="module")
+def steady(bench):
+    """A tenant in which nothing has changed since its last copy."""
+    uid = bench.add_tenant()
+    bench.run("backup", uid, backup=new_backup())
+    assert bench.run("backup", uid, backup=new_backup())["state"] == "unchanged"
+    return uid
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -109,11 +137,10 @@ def test_no_file_is_sent_twice_and_an_unchanged_tenant_costs_nothing(bench, tena
         "SELECT lo_from_bytea(0, 'large object')",
     ],
 )
-def test_no_change_is_missed(bench, tenant, change):
-    bench.run("backup", tenant, backup="b1")
-    assert bench.run("backup", tenant, backup="b2")["state"] == "unchanged"
-    bench.sql(tenant, change)
-    assert bench.run("backup", tenant, backup="b3")["state"] == "made"
+def test_no_change_is_missed(bench, steady, change):
+    bench.sql(steady, change)
+    assert bench.run("backup", steady, backup=new_backup())["state"] == "made"
+    assert bench.run("backup", steady, backup=new_backup())["state"] == "unchanged"
 
 
 def test_what_does_not_change_the_data_is_no_change(bench, tenant):
@@ -137,11 +164,7 @@ def test_a_tenant_somebody_works_in_is_copied_to_be_sure(bench, tenant):
 def test_a_crash_of_the_server_makes_no_tenant_look_unchanged(bench, tenant):
     """Its counters begin anew then, and could come to the same number."""
     bench.run("backup", tenant, backup="b1")
-    pids = bench.postgres.sql(
-        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'"
-    )
-    docker("exec", NAME, "bash", "-c", f"kill -9 {pids[0][0]}")
-    bench.postgres._wait()
+    bench.postgres.crash()
     assert bench.run("backup", tenant, backup="b2")["state"] == "made"
 
 
@@ -246,8 +269,7 @@ def test_a_killed_restore_leaves_a_database_empty_or_whole(bench, tenant, fresh,
 
 
 def test_a_copy_waits_for_an_upgrade_and_then_says_so(bench, tenant):
-    with bench.postgres.login(tenant, tenant, PASSWORD) as connection:
-        connection.cursor().execute("LOCK TABLE res_partner IN ACCESS EXCLUSIVE MODE")
+    with held(bench, tenant, "res_partner"):
         ended = bench.patched(
             tenant, "database.LOCK_SECONDS = 1", "backup", backup="b1"
         )
@@ -271,12 +293,27 @@ def test_a_database_of_something_else_is_refused(bench, fresh):
 def test_two_copies_at_once_are_both_good(bench, tenant):
     bench.attach(tenant, 50)
     bench.fill(tenant, 50_000)
-    names = [bench.start_job("backup", tenant, backup=id) for id in ("b1", "b2")]
-    for name in names:
-        assert bench.wait(name).answer()["missing"] == 0
+    # Until both have found a copy missing, and are about to take their snapshots.
+    with held(bench, tenant, "ir_attachment"):
+        names = {
+            id: bench.start_job("backup", tenant, backup=id) for id in ("b1", "b2")
+        }
+        bench.wait_until(lambda: waiting(bench, tenant) == 2, seconds=50)
+    for id, name in names.items():
+        made = bench.wait(name).answer()
         bench.remove(name)
+        assert (made["state"], made["backup"], made["missing"]) == ("made", id, 0)
     for id in ("b1", "b2"):
         assert bench.run("verify", tenant, backup=id)["files"] == 50
+
+
+def waiting(bench, uid):
+    """How many sessions wait for a lock in that database."""
+    [[number]] = bench.postgres.sql(
+        "SELECT count(*) FROM pg_stat_activity"
+        f" WHERE datname = '{uid}' AND wait_event_type = 'Lock'"
+    )
+    return int(number)
 
 
 def test_the_hash_of_the_engine_in_the_image_is_the_one_of_this_tree(bench, tenant):

@@ -156,7 +156,10 @@ def test_twenty_copies_of_one_template_at_once(bench, template):
         assert bench.owner(uid) == uid
 
 
-def test_twenty_callers_for_one_copy_make_one(bench, template):
+def test_twenty_callers_for_one_copy_make_one(bench, template, monkeypatch):
+    # The last one waits for all others, on a slow machine for longer than it would.
+    monkeypatch.setattr(postgres, "LOCK_TIMEOUT", 120)
+
     def provision(_number):
         bench.server.ensure_role(UID, PASSWORD, 8)
         bench.server.clone(template, UID)
