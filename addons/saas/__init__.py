@@ -1,3 +1,4 @@
+from odoo.addons.queue_job import jobrunner
 from odoo.addons.queue_job.jobrunner import runner
 
 from . import models, wizard
@@ -7,3 +8,7 @@ from .cookies import post_load
 # minute. Turning it every five seconds lets an operation whose worker was killed go
 # on some seconds after the worker is back.
 runner.SELECT_TIMEOUT = 5
+
+# It begins while the registry is loaded, by default after five seconds: what it asks
+# for waits for that by itself. This works where this addon is loaded with the server.
+jobrunner.START_DELAY = 1
