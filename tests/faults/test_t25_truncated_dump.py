@@ -14,7 +14,15 @@ from postgres_bench import docker
 def start_dump(bench, tenant):
     """A backup whose dump is under way; the name of its task."""
     name = bench.start_job("backup", tenant, backup="b1")
-    bench.wait_until(lambda: "pg_dump --format" in programs(name), seconds=120)
+    # Beside who holds the snapshot: before that it has not read anything.
+    sessions = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{tenant}'"
+    bench.wait_until(
+        lambda: (
+            len(bench.postgres.sql(sessions)) > 1
+            and "pg_dump --format" in programs(name)
+        ),
+        seconds=120,
+    )
     return name
 
 
