@@ -3,7 +3,8 @@
 F, G, H: a database of about 55 MB, by ours, by Odoo's zip and by Odoo's ``pg_dump``
 I, J, K: the same with a database of 1 GB
 L, M: 10 000 files, 1 GB, of which one in a hundred is new, by ours and by Odoo's zip
-N, O: a copy restored as a new tenant and in place, from the call to the logged-in page
+N, O: a copy restored as a new tenant (exactly as it was) and in place, from the call to
+    the logged-in page
 P: Odoo's own restore and its start, up to the login page
 
 What copies and what Odoo restores with runs in containers that run already, and copying
@@ -344,6 +345,7 @@ class Restored:
         master, values = self._bench.master, {"backup_id": self._backup}
         if not self._in_place:
             values["as_new_name"] = f"bench-{secrets.token_hex(5)}"
+            values["neutralize"] = False
         marks = [time.monotonic()]
         operation = self._bench.run(self._tenant, "action_restore", **values)
         marks.append(time.monotonic())

@@ -29,7 +29,7 @@ CHECK_SECONDS = 120
 NAMED = 5  # tenants that a message names
 WAIT_SECONDS = 3
 WAIT_INTERVAL = 0.1
-PAUSE = 3  # seconds between two looks at a task that takes longer
+PAUSE = 1  # seconds between two looks at a task that takes longer
 
 
 class SaasStore(models.Model):
