@@ -19,7 +19,7 @@ from .web import CSRF
 
 VISITORS = 20
 PATIENCE = 1.0  # seconds until the last of them has read why
-RACES = 3
+RACES = 6
 LOAD_BALANCER = "127.0.0.2"  # SAAS_TRUSTED_PROXIES of the tests' stack
 COUNTRY = re.compile(r'<option value="(\d+)"')
 
