@@ -29,6 +29,9 @@ NOT_OURS = {
     ("button-name", "oi oi-search"): "the glass of the portal's search",
     ("role-img-alt", "fa fa-fw fa-lg"): "the clock of activities, on a card",
     ("image-alt", "/static/src/img/"): "icons beside their words on /my",
+    ("image-alt", "/avatar_128"): "who asked for it, on a card",
+    ("color-contrast", 'rounded-pill text-bg-success">'): "badges on a card: white on",
+    ("color-contrast", 'rounded-pill text-bg-info">'): "green and on light blue",
 }
 
 
