@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+
+NAMELESS = re.compile("[0-9a-f]{64}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Inventory:
-    """Names of everything on the machine, ours or not."""
+    """Names of everything on the machine that is not another stack's of ours."""
 
     containers: frozenset[str]
     volumes: frozenset[str]
@@ -60,12 +63,30 @@ class Stack:
     def take_inventory(self):
         routes = self.container("proxy").exec_run(["ls", "/etc/traefik/routes"])
         return Inventory(
-            containers=frozenset(
-                container.name for container in self.engine.containers.list(all=True)
-            ),
-            volumes=frozenset(volume.name for volume in self.engine.volumes.list()),
-            networks=frozenset(net.name for net in self.engine.networks.list()),
+            containers=self._names(self.engine.containers.list(all=True)),
+            volumes=self._names(self.engine.volumes.list()),
+            networks=self._names(self.engine.networks.list()),
             databases=frozenset(self.sql("SELECT datname FROM pg_database")),
             roles=frozenset(self.sql("SELECT rolname FROM pg_roles")),
             routes=frozenset(routes.output.decode().split()),
         )
+
+    def _names(self, objects):
+        """Names of these objects of the engine.
+
+        Other tests run beside these: what they make has the label of their stack, or,
+        where it is a volume of their containers' own, no name.
+        """
+        return frozenset(
+            found.name
+            for found in objects
+            if self._labels(found).get("saas.stack", self.name) == self.name
+            and not NAMELESS.fullmatch(found.name)
+        )
+
+    @staticmethod
+    def _labels(found):
+        labels = found.attrs.get("Labels") or found.attrs.get("Config", {}).get(
+            "Labels"
+        )
+        return labels or {}

@@ -203,6 +203,7 @@ SECRETS = [
     "password of saas_master",
     "password of saas_provisioner",
     "password of the administrator",
+    "private key for certificates",
     "private key for logins",
     "private key for sealing",
     "private key of a server",
@@ -287,6 +288,7 @@ print(json.dumps({path: look(path) or None for path in places}))
     found = run_python(worker, script)
     assert found["/var/run/docker.sock"]
     assert sorted(found["/run/saas/worker"]) == [
+        "certificate_key",
         "provisioner_password",
         "sealing_private",
     ]
