@@ -58,16 +58,19 @@ class Gallery:
         self.within = within
         self.flaws = []
 
-    def take(self, page, name, *, reload=False):
+    def take(self, page, name, *, reload=False, then=None):
         """The page on a phone and on a desk: does it fit, can everybody use it?
 
         :param reload: load it anew, so that Odoo chooses what suits the size
+        :param then: what is done with the page once it is loaded
         """
         for size in (PHONE, DESK):
             page.set_viewport_size(size)
             if reload:
                 page.reload()
                 expect(page.locator(".o_action_manager > *").first).to_be_visible()
+            if then:
+                then()
             page.wait_for_function(IS_WHOLE)
             self._take(page, f"{name}-{size['width']}.png", size["width"])
 

@@ -348,8 +348,11 @@ def test_the_back_office(master, desk, make_tenant, plan, office_gallery):
             expect(page.get_by_role("dialog")).to_be_visible()
         office_gallery.take(page, name, reload=not button)
     page.goto(f"{os.environ['SAAS_URL']}/odoo/saas-tenants/{tenant}")
-    page.get_by_role("tab", name="Timeline").click()
-    expect(page.locator(".o_saas_timeline li").first).to_be_visible()
-    office_gallery.take(page, "office-tenant-timeline")
+
+    def open_timeline():
+        page.get_by_role("tab", name="Timeline").click()
+        expect(page.locator(".o_saas_timeline li").first).to_be_visible()
+
+    office_gallery.take(page, "office-tenant-timeline", reload=True, then=open_timeline)
     assert not office_gallery.flaws, "\n".join(office_gallery.flaws)
     assert desk.errors == []
