@@ -37,7 +37,9 @@ export class SignupForm extends Interaction {
         }
         const company = ev.currentTarget.value;
         const answer = await this.waitFor(rpc("/saas/signup/available", { company }));
-        if (!this.nameEl.value && answer.suggestions?.length) {
+        // Nothing is put under the fingers of who types an address of their own.
+        const isTyping = document.activeElement === this.nameEl;
+        if (!isTyping && !this.nameEl.value && answer.suggestions?.length) {
             this.nameEl.value = answer.suggestions[0];
             await this.onNameInput();
         }
