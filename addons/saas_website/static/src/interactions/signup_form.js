@@ -18,6 +18,13 @@ export class SignupForm extends Interaction {
         this.suggestionsEl = this.el.querySelector(".o_saas_suggestions");
     }
 
+    start() {
+        // What was typed before the scripts came is looked at, too.
+        if (this.nameEl.value) {
+            this.onNameInput();
+        }
+    }
+
     async onNameInput() {
         const name = this.nameEl.value.trim().toLowerCase();
         if (!name) {
