@@ -63,7 +63,9 @@ class Stack:
     def take_inventory(self):
         routes = self.container("proxy").exec_run(["ls", "/etc/traefik/routes"])
         return Inventory(
-            containers=self._names(self.engine.containers.list(all=True)),
+            containers=self._names(
+                self.engine.containers.list(all=True, ignore_removed=True)
+            ),
             volumes=self._names(self.engine.volumes.list()),
             networks=self._names(self.engine.networks.list()),
             databases=frozenset(self.sql("SELECT datname FROM pg_database")),

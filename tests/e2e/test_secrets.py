@@ -172,7 +172,7 @@ def read_tenant(stack, uid, private_key):
 def look_everywhere(engine, stack):
     """Everything that somebody reads who is not meant to know a secret."""
     ours = {"label": f"saas.stack={stack.name}"}
-    containers = engine.containers.list(all=True, filters=ours)
+    containers = engine.containers.list(all=True, filters=ours, ignore_removed=True)
     images = engine.images.list(filters={"label": "saas.image=1"})
     inspected = [
         *containers,

@@ -244,7 +244,9 @@ def take_stock(stack):
     return (
         {
             container.name: (container.id, container.attrs["State"]["StartedAt"])
-            for container in engine.containers.list(all=True, filters=ours)
+            for container in engine.containers.list(
+                all=True, filters=ours, ignore_removed=True
+            )
             # It looks whether all keys are there, each time.
             if container.labels.get("com.docker.compose.service") != "keys"
         },
