@@ -51,7 +51,8 @@ def unseal(private_key: str, sealed: str) -> str:
     except (CryptoError, binascii.Error, ValueError) as error:
         raise RefusedError(
             "A stored secret cannot be opened with this server's private key: it was"
-            " sealed for another key, or altered. Enter the secret again.",
+            " sealed for another key, or altered. Give the server the key that it had,"
+            " or enter the secret again.",
             reason="key_wrong",
         ) from error
 

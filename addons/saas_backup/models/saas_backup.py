@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import human_size
+from odoo.tools.misc import formatLang
 
 from odoo.addons.saas.const import UNFINISHED
 
@@ -10,6 +10,7 @@ from ..const import BACKUP_STATES, DRILL_STATES, REASONS
 from ..engine.repository import new_backup_id
 
 RETRY_PAUSE = timedelta(hours=1)  # after a scheduled backup that failed
+UNITS = ("B", "kB", "MB", "GB", "TB")
 BYTES = (16, 0)  # beyond two gigabytes, which is all that an integer holds
 RESULTS = (
     "size",
@@ -136,7 +137,12 @@ class SaasBackup(models.Model):
         return self.sorted(lambda backup: (backup.date, backup.id), reverse=True)
 
     def _format_size(self):
-        return human_size(self.size)
+        """Return its size as its reader writes it, such as ``2.1 MB``."""
+        size, unit = self.size, 0
+        while size >= 1000 and unit < len(UNITS) - 1:
+            size, unit = size / 1000, unit + 1
+        digits = 1 if unit else 0
+        return f"{formatLang(self.env, size, digits=digits)} {UNITS[unit]}"
 
     @property
     def uid(self):

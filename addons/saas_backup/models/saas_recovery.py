@@ -125,6 +125,8 @@ class SaasRecovery(models.Model):
             [self._prepare_line(row, recovery_key, known, there) for row in rows]
         )
         self._adopt(public)
+        if len(rows) == 1:
+            return self.env._("Copies of one tenant were found.")
         return self.env._("Copies of %s tenants were found.", len(rows))
 
     def _find_known(self, uids):

@@ -232,6 +232,23 @@ class TestBackup(BackupCommon):
 
     # === STORES === #
 
+    def test_a_size_is_written_as_its_reader_writes_numbers(self):
+        self.env["res.lang"]._activate_lang("pt_BR")
+        written = [
+            self.env["saas.backup"].with_context(lang=lang).new({"size": size})
+            for lang, size in [
+                ("en_US", 999),
+                ("en_US", 1000),
+                ("en_US", 2_140_000),
+                ("pt_BR", 2_140_000),
+                ("en_US", 3_200_000_000_000_000),
+            ]
+        ]
+        self.assertEqual(
+            [backup._format_size() for backup in written],
+            ["999 B", "1.0 kB", "2.1 MB", "2,1 MB", "3,200.0 TB"],
+        )
+
     def test_testing_a_store_writes_beside_the_tenants_and_leaves_nothing(self):
         self.store._check()
         self.assertEqual(self.store.check_state, "ok", self.store.check_message)
