@@ -18,11 +18,8 @@ import collections
 import email
 import email.policy
 import html
-import http.client
 import itertools
 import json
-import smtplib
-import sys
 import threading
 import urllib.parse
 from email.utils import format_datetime, localtime
@@ -198,15 +195,5 @@ def serve():
     loop.run_forever()
 
 
-def check():
-    """End well if the page answers and SMTP says its greeting."""
-    connection = http.client.HTTPConnection("127.0.0.1", HTTP_PORT, timeout=3)
-    connection.request("GET", "/messages?to=-")
-    if connection.getresponse().status != HTTPStatus.OK:
-        raise SystemExit("The page does not answer.")
-    with smtplib.SMTP("127.0.0.1", SMTP_PORT, timeout=3) as smtp:
-        smtp.noop()
-
-
 if __name__ == "__main__":
-    check() if sys.argv[1:] == ["check"] else serve()
+    serve()

@@ -58,10 +58,7 @@ class Stack:
 
     def have_images(self) -> None:
         """Phases 1 to 5: a machine with an engine and our images."""
-        with self.progress.phase("preflight"):
-            self._preflight()
-        with self.progress.phase("Docker engine"):
-            self.progress.note(engine.ensure(self.shell, self.apt))
+        self.have_engine()
         with self.progress.phase("base image"):
             images.ensure_base(self.settings, self.shell, self.apt, self.progress.note)
         with self.progress.phase("downloads"):
@@ -69,6 +66,13 @@ class Stack:
             self.progress.note("complete")
         with self.progress.phase("images"):
             images.ensure(self.settings, self.shell, self.progress.note)
+
+    def have_engine(self) -> None:
+        """Phases 1 and 2: a machine with an engine."""
+        with self.progress.phase("preflight"):
+            self._preflight()
+        with self.progress.phase("Docker engine"):
+            self.progress.note(engine.ensure(self.shell, self.apt))
 
     def _preflight(self) -> None:
         self.settings.cache.mkdir(exist_ok=True)
@@ -86,12 +90,11 @@ class Stack:
     def _start_database(self) -> None:
         clean.refuse_stranger(self.shell, self.settings.stack)
         compose.ensure_network(self.settings, self.shell)
-        services = ("db", "firewall")
         self.compose.run(
-            *("up", "--detach", "--no-build", *services),
+            *("up", "--detach", "--no-build", "db", "firewall"),
             failure="The stack's database does not start; the lines below say why.",
         )
-        self.compose.wait_healthy(self.progress.note, services)
+        self.compose.wait_healthy(self.progress.note, ("db",))
         self.progress.note("healthy")
 
     def _start_all(self, *, recreate: bool) -> None:
