@@ -7,7 +7,6 @@ import pathlib
 
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageChops
-from playwright.sync_api import expect
 
 from .desk import DESK, PHONE
 
@@ -36,7 +35,7 @@ NOT_OURS = {
 
 
 IS_WHOLE = """() => document.fonts.status === "loaded"
-    && !document.querySelector(".o_loading_indicator")
+    && !document.querySelector(".o_loading_indicator, .fa-spin")
     && [...document.images].every((image) => image.complete || image.loading === "lazy")
 """
 # As far down as there is anything of ours (the footer is not), and not endless.
@@ -58,23 +57,17 @@ class Gallery:
         self.within = within
         self.flaws = []
 
-    def take(self, page, name, *, reload=False, then=None):
-        """The page on a phone and on a desk: does it fit, can everybody use it?
-
-        :param reload: load it anew, so that Odoo chooses what suits the size
-        :param then: what is done with the page once it is loaded
-        """
+    def take(self, page, name):
+        """The page on a phone and on a desk: does it fit, can everybody use it?"""
         for size in (PHONE, DESK):
             page.set_viewport_size(size)
-            if reload:
-                page.reload()
-                expect(page.locator(".o_action_manager > *").first).to_be_visible()
-            if then:
-                then()
-            page.wait_for_function(IS_WHOLE)
-            self._take(page, f"{name}-{size['width']}.png", size["width"])
+            self.take_as_it_is(page, name)
 
-    def _take(self, page, file, width):
+    def take_as_it_is(self, page, name):
+        """The page at the size that it has."""
+        page.wait_for_function(IS_WHOLE)
+        width = page.viewport_size["width"]
+        file = f"{name}-{width}.png"
         clip = {"x": 0, "y": 0, "width": width, "height": page.evaluate(HEIGHT)}
         picture = page.screenshot(full_page=True, clip=clip, animations="disabled")
         save(FOLDER / file, picture)
