@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,6 +26,7 @@ FAULTS_STACK = "saas-faults"
 LEVELS = ("lint", "unit", "odoo", "integration", "faults", "e2e")
 # It waits half of its time for what it has started: the others use that.
 ASIDE = "e2e"
+ENGINE_PHASES = 2
 IMAGE_PHASES = 5
 REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
 
@@ -107,6 +110,7 @@ class Run:
 
     def run_lint(self) -> Result:
         """Format, errors, types of the engine packages, and Odoo's own habits."""
+        self.have_tools()
         addons = [str(path) for path in self._addons()]
         config = f"--config-file={self.settings.root / 'mypy.ini'}"
         types = self.settings.cache / "types"
@@ -139,6 +143,7 @@ class Run:
 
     def run_odoo(self) -> Result:
         """The addons' own tests, by Odoo's own runner in the master's image."""
+        self.have_images()
         addons = [self.addon] if self.addon else [path.name for path in self._addons()]
         runner = odoo_tests.Runner(self.settings, self.shell)
         try:
@@ -156,12 +161,14 @@ class Run:
 
     def _on_engine(self, level: str, stack: str) -> Result:
         """Tests that make what they need on the engine, without a stack."""
+        self.have_images()
         try:
             return self._pytest(level, {"SAAS_STACK": stack})
         finally:
             clean.remove_stack(self.shell, stack)
 
     def run_e2e(self) -> Result:
+        self.have_images()
         self._stack(STACK_PHASES).up()
         try:
             return self._pytest("e2e", self.stack_environment())
@@ -178,6 +185,7 @@ class Run:
         }
 
     def _pytest(self, level: str, env: dict[str, str] | None = None) -> Result:
+        self.have_tools()
         report = self.reports / f"{level}.xml"
         report.parent.mkdir(parents=True, exist_ok=True)
         report.unlink(missing_ok=True)
@@ -201,7 +209,7 @@ class Run:
             path.parent for path in self.settings.root.glob("addons/*/__manifest__.py")
         )
 
-    def ensure_venv(self) -> None:
+    def have_tools(self) -> None:
         """Have the tools of the tests in ``.venv``, as the two lists pin them.
 
         :raise StackError: they cannot be had
@@ -211,6 +219,10 @@ class Run:
                 "The tests need Python 3.11 or newer: install it, and run make test "
                 "PYTHON=python3.11."
             )
+        with self._alone("tools"):
+            self._install_tools()
+
+    def _install_tools(self) -> None:
         stamp = self.venv / "requirements.sha256"
         lists = [self.settings.root / name for name in REQUIREMENTS]
         wanted = hashlib.sha256(
@@ -222,7 +234,7 @@ class Run:
         if self.shell.run(create, check=False).returncode:
             self.apt.install("python3-venv")
             self.shell.run(create, "No Python environment can be made in .venv.")
-        pip = [self._tool("python"), "-m", "pip", "install", "--quiet"]
+        pip = [self._tool("python"), "-m", "pip", "install", "--quiet", "--no-compile"]
         for path in lists:
             pip += ["-r", str(path)]
         self.shell.run(
@@ -232,20 +244,38 @@ class Run:
         )
         stamp.write_text(wanted)
 
+    def have_images(self) -> None:
+        """Have an engine with our images.
+
+        :raise StackError: they cannot be had
+        """
+        with self._alone("images"):
+            self._stack(IMAGE_PHASES).have_images()
+
+    @contextlib.contextmanager
+    def _alone(self, what: str) -> Iterator[None]:
+        """Let the level that runs aside wait rather than make the same once more."""
+        self.settings.cache.mkdir(exist_ok=True)
+        with (self.settings.cache / f"{what}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def prepare(self, names: Sequence[str]) -> None:
-        """Have what these levels need of the machine; none of them installs anything.
+        """Have the programs and the engine that these levels need, and a clean start.
+
+        What takes longer, tools and images, each level has when it needs it: they are
+        made side by side.
 
         :raise StackError: something cannot be had
         """
-        self.ensure_venv()
         if "unit" in names:
             # Backups are compressed by the program, also where there is no toolbox.
             self.apt.ensure("zstd", "zstd")
         if "e2e" in names:
             self.apt.ensure("chromium", "chromium", "fonts-liberation")
         if set(names) - {"lint", "unit"}:
-            # Images first: only an engine that runs tells what was left behind.
-            self._stack(IMAGE_PHASES).have_images()
+            # Only an engine that runs tells what was left behind.
+            self._stack(ENGINE_PHASES).have_engine()
             self.remove_leftovers()
 
     def remove_leftovers(self) -> None:
@@ -333,6 +363,7 @@ def bench(settings: Settings, shell: Shell, only: str) -> int:
     """Measure on a stack of its own (all, or only what is named); the exit code."""
     tests = Run(settings, shell, "")
     tests.prepare(["bench"])
+    tests.have_tools()
     Stack(settings, shell, Progress(STACK_PHASES)).up()
     env = {**os.environ, **tests.stack_environment()}
     try:
