@@ -40,8 +40,8 @@ if [ ! -s /data/pg/PG_VERSION ]; then
     echo "host all all all trust" >>/data/pg/pg_hba.conf
 fi
 exec /usr/lib/postgresql/17/bin/postgres -D /data/pg -c listen_addresses=* \
-    -c unix_socket_directories=/tmp -c fsync=off -c full_page_writes=off \
-    -c synchronous_commit=off -c shared_buffers=256MB
+    -c unix_socket_directories=/data -c fsync=off -c full_page_writes=off \
+    -c synchronous_commit=off -c shared_buffers=256MB -c jit=off
 START
 exec setpriv --reuid=postgres --regid=postgres --clear-groups sh /tmp/start
 """
@@ -236,6 +236,8 @@ class Runner:
                 *(*self._shell.docker_command, "run", "--name", ODOO_CONTAINER),
                 *("--label", f"saas.stack={STACK}", "--network", NETWORK),
                 *("--volume", f"{FILES_VOLUME}:/var/lib/odoo"),
+                # Where the socket is: it takes less time than the network.
+                *("--volume", f"{DATABASE_VOLUME}:/database:ro"),
                 *("--volume", f"{self._settings.root}/addons:/opt/saas/addons:ro"),
                 *("--no-healthcheck", "--shm-size", "256m", "--entrypoint", "sh"),
                 *("saas-master:latest", "-c", ODOO, "odoo-tests", database, base),
@@ -245,7 +247,7 @@ class Runner:
                     "--database",
                     database,
                     "--db_host",
-                    "db",
+                    "/database",
                     "--db_user",
                     "odoo",
                 ),
