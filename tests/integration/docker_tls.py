@@ -108,14 +108,32 @@ class TlsRelay:
             contextlib.suppress(OSError),
             connection,
             engine,
-            self._context.wrap_socket(connection, server_side=True) as visitor,
+            self._context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            ) as visitor,
         ):
+            _shake_hands(visitor)
             engine.connect(self._path)
             pair = (engine, visitor)
             answers = threading.Thread(target=_pump, args=pair, daemon=True)
             answers.start()
             _pump(visitor, engine)
             answers.join()
+
+
+def _shake_hands(visitor: ssl.SSLSocket) -> None:
+    """Let in whom the context lets in; the others read why they are refused.
+
+    They have sent their request already: a socket that is closed over it would take
+    the answer away from them.
+    """
+    try:
+        visitor.do_handshake()
+    except ssl.SSLError:
+        visitor.shutdown(socket.SHUT_WR)
+        while visitor.recv(65536):
+            pass
+        raise
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

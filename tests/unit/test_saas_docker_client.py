@@ -174,3 +174,11 @@ def test_a_certificate_that_is_none_is_told(field):
     with pytest.raises(RefusedError) as caught:
         make_ssl_context(**({"ca": "", "cert": "", "key": ""} | {field: "rubbish"}))
     assert caught.value.reason == "tls"
+
+
+def test_who_breaks_off_tls_may_not_know_our_certificate():
+    error = _translate(requests.ConnectionError("x"), ssl.SSLEOFError(8, "EOF"))
+    assert error.message == (
+        f"The Docker engine at {URL} broke off the TLS connection; look whether it "
+        "runs, and whether it trusts our certificate."
+    )

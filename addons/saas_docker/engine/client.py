@@ -300,7 +300,13 @@ def _from_answer(error: APIError, url: str, subject: str) -> EngineError:
 
 def _from_transport(error: Exception, url: str) -> EngineError:
     causes = list(_causes(error))
-    if _is_any(causes, ssl.SSLError) and not _is_any(causes, ssl.SSLEOFError):
+    if _is_any(causes, ssl.SSLEOFError):
+        return RetryableError(
+            f"The Docker engine at {url} broke off the TLS connection; look whether it "
+            "runs, and whether it trusts our certificate.",
+            reason="unreachable",
+        )
+    if _is_any(causes, ssl.SSLError):
         return RefusedError(
             f"The Docker engine at {url} and we do not trust each other's certificate "
             f"({_detail(causes, ssl.SSLError)}).",
