@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help demo tenant down clean ps logs test lint test-unit test-odoo \
-	test-integration test-faults test-e2e translations bench
+	test-integration test-faults test-onboarding test-e2e translations bench
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -46,6 +46,9 @@ test-integration: ## drivers against the real Docker, PostgreSQL and Traefik
 
 test-faults: ## what must not go wrong when parts do: backups, by number
 	@$(STACK) test faults
+
+test-onboarding: ## an operator's first hour, on a stack that has nothing yet
+	@$(STACK) test onboarding
 
 test-e2e: ## the whole stack, beside the demo's (SAAS_TEST_KEEP=1 keeps it)
 	@$(STACK) test e2e

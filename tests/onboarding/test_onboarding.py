@@ -7,12 +7,11 @@ import secrets
 import pytest
 from playwright.sync_api import expect
 
+from e2e.desk import DESK, PHONE, SECONDS
+from e2e.mailbox import Mailbox
 from stack import clean, settings
 from stack.demo import STACK_PHASES, Stack
 from stack.shell import Progress, Shell
-
-from .desk import DESK, PHONE, SECONDS
-from .mailbox import Mailbox
 
 SCREENSHOTS = settings.ROOT / ".cache" / "screenshots"
 
