@@ -91,6 +91,7 @@ OUR_PARTS = (
 # A part of the back office that is there with its content.
 FULL = ":is(:not(.o_view_controller), :has(.o_renderer, .o_form_renderer))"
 SHOWN = f".o_action_manager > {FULL}"
+OVER_ALL = ".o_notification_manager, .o-mail-ChatHub, .o-mail-ChatWindow"
 # What is shown is marked, so that what comes instead can be told from it.
 FOLLOW = """(path) => {
     for (const shown of document.querySelectorAll(".o_action_manager > *")) {
@@ -365,8 +366,8 @@ def look_around(desk, gallery, numbers):
     """Take a picture of each page, as Odoo shows it at the size of this screen."""
     page = desk.log_in("admin", os.environ["SAAS_ADMIN_PASSWORD"])
     expect(page.locator(SHOWN).first).to_be_visible()
-    # What was done before is told at any time, over whatever is there.
-    page.add_style_tag(content=".o_notification_manager { display: none }")
+    # What was done before is told at any time, and Odoo greets, over whatever is there.
+    page.add_style_tag(content=f"{OVER_ALL} {{ display: none }}")
     size = page.viewport_size
     for name, path, button in OFFICE:
         if button:  # which stands in a menu on a phone
