@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 
 from . import images
@@ -85,13 +86,25 @@ def fetch(url: str, path: Path, note: Callable[[str], None]) -> None:
                 done += len(chunk)
                 share = f" of {total >> 20} MB" if total else ""
                 note(f"{path.name}: {done >> 20}{share}")
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.NOT_FOUND:
+            raise _unfetched(url, error) from error
+        raise StackError(
+            f"{url} is not there any more: the distribution has a newer one. Take "
+            f"{path.name} from snapshot.debian.org, and name it as ODOO_DEB=/path in "
+            ".env."
+        ) from error
     except (urllib.error.URLError, OSError) as error:
         part.unlink(missing_ok=True)
-        raise StackError(
-            f"{url} cannot be fetched ({getattr(error, 'reason', error)}): see that "
-            "the network works, or give a local copy as ODOO_DEB=/path in .env."
-        ) from error
+        raise _unfetched(url, error) from error
     part.replace(path)
+
+
+def _unfetched(url: str, error: Exception) -> StackError:
+    return StackError(
+        f"{url} cannot be fetched ({getattr(error, 'reason', error)}): see that the "
+        "network works, or give a local copy as ODOO_DEB=/path in .env."
+    )
 
 
 def lay(source: Path, folder: Path, pattern: str) -> None:
