@@ -204,6 +204,12 @@ def ensure_plans(env, saas_server):
             "website_tagline": "An Odoo to begin with: add the apps that you need.",
         },
         once=True,
+        translations={
+            "website_tagline": {
+                "pt_BR": "Um Odoo para começar: adicione os aplicativos que quiser.",
+                "es": "Un Odoo para empezar: añada las aplicaciones que necesite.",
+            }
+        },
     )
     ensure(
         env,
@@ -220,6 +226,12 @@ def ensure_plans(env, saas_server):
             "website_highlight": True,
         },
         once=True,
+        translations={
+            "website_tagline": {
+                "pt_BR": "Site, cotações e pedidos de venda, prontos para usar.",
+                "es": "Sitio web, presupuestos y pedidos de venta, listos para usar.",
+            }
+        },
     )
     template = env["saas.template"]._get_or_create(
         image=image,
@@ -242,10 +254,12 @@ def ensure_store(env, stack):
     ensure(env, "store", "saas.store", values, once=True)
 
 
-def ensure(env, name, model, values, *, once=False):
+def ensure(env, name, model, values, *, once=False, translations=None):
     """Return the record of that name, created or brought to the values.
 
     :param bool once: leave an existing one alone, it is the operator's to edit
+    :param dict translations: of a new one, by field and language; those of languages
+        that the master does not speak are left out
     """
     xmlid = f"__setup__.{name}"
     record = env.ref(xmlid, raise_if_not_found=False)
@@ -254,6 +268,11 @@ def ensure(env, name, model, values, *, once=False):
         env["ir.model.data"]._update_xmlids(
             [{"xml_id": xmlid, "record": record, "noupdate": True}]
         )
+        spoken = dict(env["res.lang"].get_installed())
+        for field, texts in (translations or {}).items():
+            record.update_field_translations(
+                field, {lang: text for lang, text in texts.items() if lang in spoken}
+            )
     elif not once:
         current = record.read(list(values), load=False)[0]
         changed = {key: value for key, value in values.items() if current[key] != value}
