@@ -133,15 +133,14 @@ class SaasTenant(models.Model):
         """
         uid, driver = self.uid, self._driver()
         seed, spec = self._prepare_seed(), self._prepare_spec()
-
-        def prepare_server():
-            driver.start_task(uid, seed)
-            driver.create(spec)
-
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            prepared = pool.submit(prepare_server)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            prepared = [
+                pool.submit(driver.start_task, uid, seed),
+                pool.submit(driver.create, spec),
+            ]
             self._database_server().clone(self.template_id.uid, uid)
-            prepared.result()
+            for part in prepared:
+                part.result()
 
     def _prepare_seed(self):
         """Return the task that copies the template's filestore."""

@@ -19,6 +19,9 @@ if [ -n "${PASSWORD:-}" ]; then
     export PGUSER="${USER:-odoo}"
 fi
 
+# The distribution's one is a wrapper in Perl, which takes longer than its answer.
+pg_isready=$(compgen -G "/usr/lib/postgresql/*/bin/pg_isready" | tail -n 1 || true)
+
 wait_for_database() {
     local host port
     host=$(option db_host)
@@ -27,7 +30,7 @@ wait_for_database() {
     if [ -z "$port" ] || [ "$port" = False ]; then port=${PGPORT:-5432}; fi
     if [ -z "$host" ]; then return; fi
     for _ in $(seq 150); do
-        if pg_isready --quiet --host "$host" --port "$port" --timeout 2; then return; fi
+        if "${pg_isready:-pg_isready}" --quiet --host "$host" --port "$port" --timeout 2; then return; fi
         sleep 0.2
     done
     echo "The database server at $host:$port does not answer." >&2
