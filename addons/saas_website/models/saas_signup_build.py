@@ -51,16 +51,17 @@ class SaasSignup(models.Model):
 
     def _create_tenant(self, name, domain):
         tenants = self.env["saas.tenant"].with_user(self.user_id.id or SUPERUSER_ID)
-        return tenants.sudo().create(
-            {
-                "name": name,
-                "domain_ids": [fields.Command.link(domain.id)],
-                "partner_id": self.partner_id.commercial_partner_id.id,
-                "plan_id": self.plan_id.id,
-                "company_id": self.company_id.id,
-                "lang": self.lang,
-            }
-        )
+        values = {
+            "name": name,
+            "domain_ids": [fields.Command.link(domain.id)],
+            "partner_id": self.partner_id.commercial_partner_id.id,
+            "plan_id": self.plan_id.id,
+            "company_id": self.company_id.id,
+            "lang": self.lang,
+        }
+        if self.country_id:  # otherwise the customer's own
+            values["country_id"] = self.country_id.id
+        return tenants.sudo().create(values)
 
     # === QUEUE === #
 
@@ -195,8 +196,8 @@ class SaasSignup(models.Model):
         """Return what a visitor reads of the operation: a label for several steps."""
         return (
             (self.env._("Preparing"), ("place", "template")),
-            (self.env._("Creating your database"), ("role", "database")),
-            (self.env._("Making it yours"), ("identity", "files")),
+            (self.env._("Creating your database"), ("closed_role", "database")),
+            (self.env._("Making it yours"), ("identity", "files", "open")),
             (self.env._("Setting up your address"), ("route",)),
             (self.env._("Starting Odoo"), ("container",)),
             (self.env._("Checking that it answers"), ("ready",)),

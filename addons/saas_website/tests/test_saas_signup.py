@@ -177,6 +177,14 @@ class TestBuilding(SignupCommon):
         self.assertEqual(identity.login, "bea@beta.example")
         self.assertEqual(identity.email, "bea@beta.example")
 
+    def test_another_tenant_has_the_country_that_was_chosen_for_it(self):
+        spain = self.env.ref("base.es")
+        first, second = self.claim(), self.claim(name="gamma", country_id=str(spain.id))
+        self.assertEqual(first.partner_id, second.partner_id)
+        self.assertEqual(first.tenant_id.country_id, self.country)
+        self.assertEqual(second.tenant_id.country_id, spain)
+        self.assertEqual(second.tenant_id.currency_id.name, "EUR")
+
     def test_a_name_taken_meanwhile_needs_another_name_but_no_code(self):
         signup = self.prove()
         self.create_tenant("beta")
