@@ -30,10 +30,11 @@ KINDS = {
         (
             "place",
             "template",
-            "role",
+            "closed_role",
             "database",
             "identity",
             "files",
+            "open",
             "route",
             "container",
             "ready",

@@ -383,17 +383,6 @@ def test_a_tenant_made_by_a_killed_worker_is_finished(bench, driver, monkeypatch
     assert _kill_everywhere(monkeypatch, work, again) == 5
 
 
-def test_a_tenant_created_by_a_killed_worker_is_finished(bench, driver, monkeypatch):
-    def again():
-        driver.create(bench.spec())
-        bench.run(bench.spec())
-        assert bench.read_file(UID, "odoo.conf") == b"db_password = " + SECRET
-        driver.delete(UID, keep_data=False)
-
-    work = lambda: driver.create(bench.spec())
-    assert _kill_everywhere(monkeypatch, work, again) == 3
-
-
 def test_a_replacement_by_a_killed_worker_is_finished(bench, driver, monkeypatch):
     changed = bench.spec(files={"odoo.conf": b"changed"})
     before = bench.spec(files={"odoo.conf": b"before", "old.conf": b"old"})

@@ -96,6 +96,18 @@ class DatabaseServerContract:
         with bench.server.connect(UID, "another") as connection:
             assert connection
 
+    def test_a_role_that_is_closed_logs_in_once_it_is_opened(self, bench):
+        bench.build_template()
+        bench.server.ensure_role(UID, PASSWORD, 8, login=False)
+        bench.server.clone(TEMPLATE, UID)
+        with refused("credentials"), bench.server.connect(UID, PASSWORD):
+            pass
+        with bench.server.connect(UID) as connection:
+            assert connection
+        bench.server.ensure_role(UID, PASSWORD, 8)
+        with bench.server.connect(UID, PASSWORD) as connection:
+            assert connection
+
     def test_a_copy_belongs_to_its_role_and_the_template_to_the_master(self, bench):
         bench.build_template()
         before = bench.owner(TEMPLATE)

@@ -192,28 +192,6 @@ class DriverContract:
         assert seen.spec_hash == driver.spec_hash(bench.spec())
         assert bench.read_file(UID, "odoo.conf") == b"db_password = " + SECRET
 
-    def test_what_is_created_does_not_run_before_it_is_ensured(self, bench, driver):
-        driver.create(bench.spec())
-        seen = driver.observe(UID)
-        assert seen.phase == Phase.STOPPED
-        assert seen.spec_hash == driver.spec_hash(bench.spec())
-        bench.run(bench.spec())
-        assert bench.read_file(UID, "odoo.conf") == b"db_password = " + SECRET
-        assert len(bench.containers(UID)) == 1
-
-    def test_creating_what_runs_leaves_it_alone(self, bench, driver):
-        bench.run(bench.spec())
-        before = bench.start_of(UID)
-        driver.create(bench.spec(files={"odoo.conf": b"other"}))
-        assert bench.start_of(UID) == before
-        assert driver.observe(UID).spec_hash == driver.spec_hash(bench.spec())
-
-    def test_what_was_created_from_another_spec_is_replaced(self, bench, driver):
-        driver.create(bench.spec(files={"odoo.conf": b"other", "old.conf": b"old"}))
-        seen = bench.run(bench.spec())
-        assert seen.spec_hash == driver.spec_hash(bench.spec())
-        assert bench.read_file(UID, "old.conf") is None
-
     def test_ensuring_twice_leaves_one_container_that_was_not_restarted(self, bench):
         bench.run(bench.spec())
         before = bench.start_of(UID)
@@ -257,12 +235,9 @@ class DriverContract:
         spec_hash = bench.driver.spec_hash
         assert spec_hash(bench.spec(**change)) != spec_hash(bench.spec())
 
-    @pytest.mark.parametrize("verb", ["create", "ensure"])
-    def test_a_missing_image_is_refused_and_leaves_no_container(
-        self, bench, driver, verb
-    ):
+    def test_a_missing_image_is_refused_and_leaves_no_container(self, bench, driver):
         with refused("image_missing") as caught:
-            getattr(driver, verb)(bench.spec(image=bench.missing_image))
+            driver.ensure(bench.spec(image=bench.missing_image))
         assert bench.missing_image in caught.value.message
         assert driver.observe(UID).phase == Phase.ABSENT
 

@@ -39,7 +39,9 @@ def fake_odoo(tmp_path):
     (package / "__init__.py").write_text("")
     (package / "tools.py").write_text("config = {'db_name': ['t1']}\n")
     (package / "sql_db.py").write_text(
+        "import types\n"
         "from odoo import tools\n"
+        "psycopg2 = types.SimpleNamespace(OperationalError=OSError)\n"
         "def db_connect(to, allow_uri=False, readonly=False):\n"
         "    return to, allow_uri, readonly\n"
         "class PoolError(Exception): pass\n"
@@ -103,17 +105,31 @@ class PoolError(Exception):
     pass
 
 
-def make_pool(refusals):
+class OperationalError(Exception):
+    pass
+
+
+FULL = PoolError("The Connection Pool Is Full")
+CLOSED = OperationalError('FATAL:  role "t1" is not permitted to log in')
+MISSING = OperationalError('FATAL:  database "t1" does not exist')
+WRONG = OperationalError("FATAL:  password authentication failed")
+
+
+def make_pool(refusals, error=FULL):
     class ConnectionPool:
         tries = 0
 
         def borrow(self):
             self.tries += 1
             if self.tries <= refusals:
-                raise PoolError("The Connection Pool Is Full")
+                raise error
             return "connection"
 
-    module = types.SimpleNamespace(ConnectionPool=ConnectionPool, PoolError=PoolError)
+    module = types.SimpleNamespace(
+        ConnectionPool=ConnectionPool,
+        PoolError=PoolError,
+        psycopg2=types.SimpleNamespace(OperationalError=OperationalError),
+    )
     sitecustomize.wait_for_connections(module)
     return ConnectionPool()
 
@@ -128,3 +144,24 @@ def test_nobody_waits_for_a_connection_for_ever(monkeypatch):
     monkeypatch.setattr(sitecustomize, "PATIENCE", 0.05)
     with pytest.raises(PoolError, match="Full"):
         make_pool(refusals=1000).borrow()
+
+
+@pytest.mark.parametrize("error", [CLOSED, MISSING], ids=["closed", "missing"])
+def test_who_starts_before_the_database_is_there_waits_for_it(error):
+    pool = make_pool(refusals=3, error=error)
+    assert pool.borrow() == "connection"
+
+
+@pytest.mark.parametrize("error", [CLOSED, MISSING], ids=["closed", "missing"])
+def test_who_runs_already_reads_that_the_database_is_gone(monkeypatch, error):
+    monkeypatch.setattr(sitecustomize, "SECONDS_TO_APPEAR", -1)
+    pool = make_pool(refusals=1, error=error)
+    with pytest.raises(OperationalError):
+        pool.borrow()
+
+
+def test_a_wrong_password_is_told_at_once():
+    pool = make_pool(refusals=1, error=WRONG)
+    with pytest.raises(OperationalError, match="authentication failed"):
+        pool.borrow()
+    assert pool.tries == 1

@@ -188,14 +188,6 @@ class Driver(ABC):
         """
 
     @abstractmethod
-    def create(self, spec: TenantSpec) -> None:
-        """Make the tenant's container as the spec says, for ``ensure`` to start.
-
-        One that is there is left alone, whatever it was made from. It raises what
-        ``ensure`` does.
-        """
-
-    @abstractmethod
     def ensure(self, spec: TenantSpec) -> None:
         """Make the tenant's container as the spec says, and have it started.
 

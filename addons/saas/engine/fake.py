@@ -216,18 +216,6 @@ class FakeDriver(Recorder, Driver):
         return self.room
 
     @_verb
-    def create(self, spec: TenantSpec) -> None:
-        self._check_spec(spec)
-        if self._find(spec.uid) is None:
-            self._create(spec)
-
-    def _create(self, spec: TenantSpec) -> FakeContainer:
-        self._make_state(spec.uid)
-        made = FakeContainer(copy.deepcopy(spec), Phase.STOPPED)
-        self.containers[spec.uid] = made
-        return made
-
-    @_verb
     def ensure(self, spec: TenantSpec) -> None:
         found = self._find(spec.uid)
         self._check_spec(spec)
@@ -235,7 +223,9 @@ class FakeDriver(Recorder, Driver):
             del self.containers[spec.uid]
             found = None
         if found is None:
-            found = self._create(spec)
+            self._make_state(spec.uid)
+            found = FakeContainer(copy.deepcopy(spec), Phase.STOPPED)
+            self.containers[spec.uid] = found
         if found.phase in (Phase.STOPPED, Phase.PAUSED):
             self._move(spec.uid, self._started())
 
@@ -656,12 +646,14 @@ class FakeDatabaseServer(Recorder, DatabaseServer):
         self.prepared = True
 
     @_verb
-    def ensure_role(self, uid: str, password: str, connection_limit: int) -> None:
+    def ensure_role(
+        self, uid: str, password: str, connection_limit: int, *, login: bool = True
+    ) -> None:
         role = self._role(uid)
         if role is None:
             role = self.roles[uid] = FakeRole()
         if not self._is_sealed(uid):
-            role.password, role.login = password, True
+            role.password, role.login = password, login
             role.connection_limit = connection_limit
 
     @_verb
@@ -741,7 +733,8 @@ class FakeDatabaseServer(Recorder, DatabaseServer):
         database = self._require_database(uid)
         if database.sealed:
             raise RefusedError("The database is a template.", reason="sealed")
-        if password is not None and password != self.roles[uid].password:
+        role = self.roles[uid]
+        if password is not None and (password != role.password or not role.login):
             raise RefusedError(f"The password of {uid} is wrong.", reason="credentials")
         yield FakeConnection(database.statements)
 

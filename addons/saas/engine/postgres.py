@@ -121,10 +121,14 @@ class DatabaseServer(ABC):
         """
 
     @abstractmethod
-    def ensure_role(self, uid: str, password: str, connection_limit: int) -> None:
+    def ensure_role(
+        self, uid: str, password: str, connection_limit: int, *, login: bool = True
+    ) -> None:
         """Make the role of that uid, or set its password and limit again.
 
         The role of a sealed template is left as it is: nobody logs in with it.
+
+        :param bool login: whether it may log in
         """
 
     @abstractmethod
@@ -305,7 +309,9 @@ class PostgresServer(DatabaseServer):
                     )
             self._check_closed(cursor, "have an administrator run")
 
-    def ensure_role(self, uid: str, password: str, connection_limit: int) -> None:
+    def ensure_role(
+        self, uid: str, password: str, connection_limit: int, *, login: bool = True
+    ) -> None:
         with self._administer(uid) as cursor:
             seen = self._look(cursor, uid)
             if not seen.role:
@@ -318,8 +324,9 @@ class PostgresServer(DatabaseServer):
             )
             _run(
                 cursor,
-                "ALTER ROLE {} LOGIN CONNECTION LIMIT {} PASSWORD {}",
+                "ALTER ROLE {} {} CONNECTION LIMIT {} PASSWORD {}",
                 sql.Identifier(uid),
+                sql.SQL("LOGIN" if login else "NOLOGIN"),
                 sql.Literal(int(connection_limit)),
                 sql.Literal(verifier),
             )

@@ -120,23 +120,37 @@ class SaasTenant(models.Model):
             waiting=True,
         )
 
+    def _step_closed_role(self):
+        """Have the role, and nobody log in with it before all is as it should be."""
+        self._ensure_role(login=False)
+
     def _step_role(self):
+        self._ensure_role(login=True)
+
+    def _step_open(self):
+        """Let Odoo in: it waits for its database since its container was started."""
+        self._ensure_role(login=True)
+
+    def _ensure_role(self, *, login):
         self._database_server().ensure_role(
             self.uid,
             self._derive_secret("database"),
             connection_limit=self.plan_id.connections,
+            login=login,
         )
 
     def _step_database(self):
-        """Clone the template; its filestore is copied and the container is made
-        meanwhile.
+        """Clone the template; meanwhile its filestore is copied, and Odoo starts.
+
+        Starting takes longer than all of that. Odoo waits for its database, into which
+        its role is let when it is the customer's and its files are there.
         """
         uid, driver = self.uid, self._driver()
         seed, spec = self._prepare_seed(), self._prepare_spec()
         with ThreadPoolExecutor(max_workers=2) as pool:
             prepared = [
                 pool.submit(driver.start_task, uid, seed),
-                pool.submit(driver.create, spec),
+                pool.submit(driver.ensure, spec),
             ]
             self._database_server().clone(self.template_id.uid, uid)
             for part in prepared:

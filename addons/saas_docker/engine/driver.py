@@ -143,19 +143,6 @@ class DockerDriver(Driver):
 
     # === TENANTS === #
 
-    def create(self, spec: TenantSpec) -> None:
-        name = objects.container_name(spec.uid)
-        body = objects.make_tenant(self.config, spec)
-        with self._calling(f"Container {name}") as api:
-            if self._find_container(api, name, spec.uid) is None:
-                self._create(api, spec.uid, body)
-
-    def _create(self, api: APIClient, uid: str, body: dict[str, Any]) -> None:
-        self._require_network(api)
-        self._ensure_volumes(api, uid, objects.config_volume(uid))
-        name = objects.container_name(uid)
-        api.create_container_from_config(body, name=name)
-
     def ensure(self, spec: TenantSpec) -> None:
         name = objects.container_name(spec.uid)
         body = objects.make_tenant(self.config, spec)
@@ -168,7 +155,9 @@ class DockerDriver(Driver):
                 _remove_container(api, name)
                 found = None
             if found is None:
-                self._create(api, spec.uid, body)
+                self._require_network(api)
+                self._ensure_volumes(api, spec.uid, objects.config_volume(spec.uid))
+                api.create_container_from_config(body, name=name)
             self._bring_up(api, name, found, spec.files)
 
     def _bring_up(

@@ -7,7 +7,8 @@ has to be in place before Odoo is imported, in every process, so it is neither a
 nor an option.
 
 And whoever finds all connections of the process in use waits for one: a tenant has few,
-and Odoo answers such a request with an error at once.
+and Odoo answers such a request with an error at once. A process that has just started
+waits for its database, too: a new tenant's Odoo starts while the database is made.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ TARGET = "odoo.sql_db"
 SHARED = "postgres"
 PATIENCE = 10  # seconds to wait for a connection
 PAUSE = 0.02
+# What PostgreSQL says as long as a new tenant's database is being made.
+NOT_YET = ("is not permitted to log in", "does not exist")
+SECONDS_TO_APPEAR = 60  # after the start of the process
 
 
 def own_database(name, configured):
@@ -48,8 +52,11 @@ def redirect(module):
 
 
 def wait_for_connections(module):
-    """Wrap ``ConnectionPool.borrow``: wait while all connections are in use."""
+    """Wrap ``ConnectionPool.borrow``: wait while all connections are in use, and at
+    the start for the database.
+    """
     borrow = module.ConnectionPool.borrow
+    starting_until = time.monotonic() + SECONDS_TO_APPEAR
 
     @functools.wraps(borrow)
     def patient(*args, **kwargs):
@@ -59,6 +66,10 @@ def wait_for_connections(module):
                 return borrow(*args, **kwargs)
             except module.PoolError:
                 if time.monotonic() > until:
+                    raise
+            except module.psycopg2.OperationalError as error:
+                appears = any(words in str(error) for words in NOT_YET)
+                if not appears or time.monotonic() > starting_until:
                     raise
             time.sleep(PAUSE)
 
