@@ -85,6 +85,9 @@ def test_what_was_stopped_runs_again_with_all_that_it_had(stack, residents, tmp_
     assert stack.engine.containers.list(filters=ours) == []
 
     make_stack(tmp_path / "log").up()
+    until = time.monotonic() + AGAIN
     for resident in residents:
-        assert requests.get(f"{resident.url}/web/login", timeout=60).status_code == 200
+        while not requests.get(f"{resident.url}/web/login", timeout=60).ok:
+            assert time.monotonic() < until, resident
+            time.sleep(0.2)
     assert stack.take_inventory() == before
