@@ -38,8 +38,8 @@ def erased(master):
             assert master.run(tenant, "action_delete", True)[0] == "done"
 
 
-# Its customer stays: the name of one that is erased is taken for a long time, and a stack
-# that is kept for the next run could not sign it up.
+# Its customer stays: the name of one that is erased is taken for a long time, and on a
+# stack that is kept for the next run nobody could sign up with it.
 def test_the_demo_has_a_customer_who_signed_up_and_again_changes_nothing(
     master, tmp_path
 ):
