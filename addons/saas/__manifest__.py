@@ -24,6 +24,8 @@
         "views/saas_template_views.xml",
         "views/saas_plan_views.xml",
         "views/saas_image_views.xml",
+        "views/saas_region_views.xml",
+        "views/saas_label_views.xml",
         "views/saas_server_views.xml",
         "views/saas_proxy_views.xml",
         "views/saas_database_server_views.xml",

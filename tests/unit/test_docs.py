@@ -136,6 +136,8 @@ def test_the_documented_states_are_those_of_the_tables(tables):
         ("Other models", "saas_template.py"),
         ("Other models", "saas_domain.py"),
         ("Other models", "saas_hold.py"),
+        ("Other models", "saas_region.py"),
+        ("Other models", "saas_label.py"),
         ("Other models", "saas_server.py"),
         ("Other models", "saas_batch.py"),
         ("Other models", "saas_dashboard.py"),

@@ -1,6 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .saas_placement import DISK_FLOOR, MEMORY_OVERCOMMIT
 from .saas_server import FULL_PERCENT
 
 
@@ -26,6 +27,18 @@ class ResConfigSettings(models.TransientModel):
         help="Percent of a server's room, memory or disk that is in use; from there on "
         "it is shown under Needs Attention.",
     )
+    saas_memory_overcommit = fields.Float(
+        string="Memory Promised",
+        config_parameter="saas.memory_overcommit",
+        default=MEMORY_OVERCOMMIT,
+        help="How many times its memory a server may promise to its tenants.",
+    )
+    saas_disk_floor = fields.Float(
+        string="Disk Kept Free",
+        config_parameter="saas.disk_floor",
+        default=DISK_FLOOR,
+        help="GiB that have to be free on the disk of a server that takes tenants.",
+    )
 
     @api.constrains("saas_full_percent")
     def _check_full_percent(self):
@@ -33,4 +46,16 @@ class ResConfigSettings(models.TransientModel):
             if not 1 <= settings.saas_full_percent <= 100:
                 raise ValidationError(
                     self.env._("“Nearly Full At” is a number from 1 to 100.")
+                )
+
+    @api.constrains("saas_memory_overcommit", "saas_disk_floor")
+    def _check_placement(self):
+        for settings in self:
+            if settings.saas_memory_overcommit < 1:
+                raise ValidationError(
+                    self.env._("“Memory Promised” is a number from 1 on.")
+                )
+            if settings.saas_disk_floor <= 0:
+                raise ValidationError(
+                    self.env._("“Disk Kept Free” is a number above 0.")
                 )

@@ -52,6 +52,18 @@ class SaasPlan(models.Model):
         required=True,
         help="How long a deleted tenant can still be taken back.",
     )
+    region_id = fields.Many2one(
+        "saas.region",
+        string="Region",
+        ondelete="restrict",
+        help="New tenants are placed there only. Empty: anywhere.",
+    )
+    label_ids = fields.Many2many(
+        "saas.label",
+        string="Labels",
+        ondelete="restrict",
+        help="New tenants are placed only on servers that have all of them.",
+    )
     tenant_ids = fields.One2many("saas.tenant", "plan_id", string="Tenants")
     tenant_count = fields.Integer(compute="_compute_tenant_count")
 

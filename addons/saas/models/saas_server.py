@@ -1,9 +1,10 @@
 import logging
+from collections import Counter
 
 from odoo import api, fields, models
-from odoo.fields import Domain
 
-from ..engine.errors import EngineError, RefusedError, RetryableError
+from ..engine.errors import EngineError
+from .saas_plan import MEGABYTE
 
 _logger = logging.getLogger(__name__)
 
@@ -22,6 +23,12 @@ class SaasServer(models.Model):
     active = fields.Boolean(default=True)
     company_id = fields.Many2one("res.company", help="Empty: for all companies.")
     driver = fields.Selection(selection=[], required=True)
+    region_id = fields.Many2one("saas.region", string="Region", ondelete="restrict")
+    label_ids = fields.Many2many(
+        "saas.label",
+        string="Labels",
+        help="What it has that plans may ask for.",
+    )
     proxy_id = fields.Many2one(
         "saas.proxy", string="Proxy", required=True, ondelete="restrict"
     )
@@ -45,7 +52,12 @@ class SaasServer(models.Model):
     )
     draining = fields.Boolean(help="Keeps its tenants and takes no new ones.")
     tenant_ids = fields.One2many("saas.tenant", "server_id", string="Tenants")
-    tenant_count = fields.Integer(compute="_compute_tenant_count")
+    tenant_count = fields.Integer(compute="_compute_promises")
+    memory_promised = fields.Float(
+        string="Promised Memory (GiB)",
+        compute="_compute_promises",
+        help="What the plans of its tenants allow them together.",
+    )
     memory = fields.Float(string="Memory (GiB)", readonly=True, copy=False)
     memory_free = fields.Float(string="Free Memory (GiB)", readonly=True, copy=False)
     memory_percent = fields.Float(string="Memory in Use", compute="_compute_percents")
@@ -64,17 +76,20 @@ class SaasServer(models.Model):
         "CHECK(max_tenants > 0)", "A server needs room for at least one tenant."
     )
 
-    @api.depends("tenant_ids.slot")
-    def _compute_tenant_count(self):
-        placed = dict(
-            self.env["saas.tenant"]._read_group(
-                [("server_id", "in", self.ids), ("slot", ">=", 0)],
-                ["server_id"],
-                ["__count"],
-            )
+    @api.depends("tenant_ids.slot", "tenant_ids.plan_id.memory")
+    def _compute_promises(self):
+        placed = self.env["saas.tenant"]._read_group(
+            [("server_id", "in", self.ids), ("slot", ">=", 0)],
+            ["server_id", "plan_id"],
+            ["__count"],
         )
+        counts, memory = Counter(), Counter()
+        for server, plan, count in placed:
+            counts[server] += count
+            memory[server] += count * plan.memory
         for server in self:
-            server.tenant_count = placed.get(server, 0)
+            server.tenant_count = counts[server._origin]
+            server.memory_promised = memory[server._origin] * MEGABYTE / GIB
 
     @api.depends("memory", "memory_free", "disk", "disk_free")
     def _compute_percents(self):
@@ -112,38 +127,6 @@ class SaasServer(models.Model):
 
     def _check_connection(self):
         return self._get_driver().check()
-
-    @api.model
-    def _place(self, plan, company):
-        """Return the server with most room that may take a tenant.
-
-        :raise RefusedError: ``no_room``
-        :raise RetryableError: ``unreachable``, where those that have room do not work
-        """
-        servers = self.search(
-            Domain("draining", "=", False)
-            & Domain("company_id", "in", (False, company.id))
-        ).filtered(lambda server: server.tenant_count < server.max_tenants)
-        if not servers:
-            raise RefusedError(
-                self.env._(
-                    "No server has room for a tenant of the plan %s. Add a server, or "
-                    "raise the room of one.",
-                    plan.name,
-                ),
-                reason="no_room",
-            )
-        working = servers.filtered(lambda server: server.check_state != "failed")
-        if not working:
-            raise RetryableError(
-                self.env._(
-                    "The server %(server)s does not work: %(cause)s",
-                    server=servers[0].name,
-                    cause=servers[0].check_message,
-                ),
-                reason="unreachable",
-            )
-        return max(working, key=lambda s: s.max_tenants - s.tenant_count)
 
     def _get_free_slots(self):
         """Yield the slots that no tenant is seen to have, lowest first."""

@@ -44,9 +44,9 @@ class SaasTenant(models.Model):
 
     def _step_place(self):
         """Choose the server, a slot on it, and the template, built if it must be."""
-        if not self.server_id:
+        if self.slot < 0:
             self.server_id = self.env["saas.server"]._place(
-                self.plan_id, self.company_id
+                self.plan_id, self.company_id, chosen=self.server_id
             )
         self._check_own_database_server()
         if self.slot < 0:

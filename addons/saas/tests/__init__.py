@@ -5,6 +5,7 @@ from . import test_saas_dashboard
 from . import test_saas_infrastructure
 from . import test_saas_identity
 from . import test_saas_operation
+from . import test_saas_placement
 from . import test_saas_setup
 from . import test_saas_sweep
 from . import test_saas_template

@@ -38,13 +38,6 @@ class TestInfrastructure(SaasCommon):
         self.assertTrue(self.driver.prepared)
         self.assertEqual(self.server.check_state, "ok")
 
-    def test_placement_takes_the_server_with_most_room(self):
-        roomy = self.server.copy({"name": "Roomy", "max_tenants": 1000})
-        place = self.env["saas.server"]._place
-        self.assertEqual(place(self.plan, self.env.company), roomy)
-        roomy.draining = True
-        self.assertEqual(place(self.plan, self.env.company), self.server)
-
     def test_an_erased_tenant_gives_its_room_back(self):
         self.server.max_tenants = 1
         alfa = self.create_running_tenant("alfa")
@@ -52,26 +45,6 @@ class TestInfrastructure(SaasCommon):
         self.run_operations()
         self.assertEqual(self.server.tenant_count, 0)
         self.create_running_tenant("beta")
-
-    def test_while_the_only_server_does_not_work_a_provision_waits_for_it(self):
-        self.server._write_check("failed", "The engine is down.")
-        tenant = self.create_tenant()
-        operation = tenant.action_provision()
-        self.assertTrue(self.run_once(operation))
-        self.assertIn("The engine is down.", tenant.state_message)
-        self.server._write_check("ok", False)
-        self.run_operations()
-        self.assertEqual(tenant.state, "running")
-
-    @mute_logger("odoo.addons.saas.models.saas_operation")
-    def test_without_room_the_tenant_is_refused_with_what_to_do(self):
-        self.server.max_tenants = 1
-        self.create_running_tenant("alfa")
-        tenant = self.create_tenant("beta")
-        tenant.action_provision()
-        self.run_operations()
-        self.assertEqual(tenant.state, "failed")
-        self.assertIn("No server has room", tenant.state_message)
 
     @mute_logger("odoo.addons.saas.models.saas_operation")
     def test_a_tenants_own_database_server_takes_no_other_tenant(self):
