@@ -60,17 +60,18 @@ class SaasDashboard(models.AbstractModel):
                 model="saas.signup",
                 subject=self.env._("Sign-ups"),
                 label=self.env._("Waiting"),
-                message=self._explain_queue(count),
+                message=self._explain_queue(domain, count),
                 date=since,
             )
         ]
 
     @api.model
-    def _explain_queue(self, count):
+    def _explain_queue(self, domain, count):
         """Return why they wait, and what ends it."""
-        servers = self.env["saas.server"].search([("draining", "=", False)])
+        wishes = self.env["saas.signup"]._read_group(domain, ["plan_id"])
+        servers = self.env["saas.server"].search([])
         facts = {"count": count}
-        if not servers.filtered(lambda s: s.tenant_count < s.max_tenants):
+        if all(server._find_obstacle(plan) for server in servers for [plan] in wishes):
             return self.env._(
                 "Waiting for their turn: %(count)s. No server has room: add one, or "
                 "raise the room of one.",

@@ -59,6 +59,12 @@ class TestDashboardOfSignups(SignupCommon):
         self.server.draining = True
         [item] = self.find_items()
         self.assertIn("No server has room: add one", item["message"])
+        self.server.draining = False
+        [item] = self.find_items()
+        self.assertIn("Look what is being built", item["message"])
+        self.plan.region_id = self.env["saas.region"].create({"name": "Frankfurt"})
+        [item] = self.find_items()
+        self.assertIn("No server has room: add one", item["message"])
 
     @QUIET
     def test_whose_tenant_was_not_built_is_one_line_until_it_is(self):
