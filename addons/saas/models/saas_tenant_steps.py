@@ -50,7 +50,7 @@ class SaasTenant(models.Model):
             )
         self._check_own_database_server()
         if self.slot < 0:
-            self._take_slot()
+            self._take_slot_or_place_again()
         self.template_id = self.env["saas.template"]._get_or_create(
             image=self.image_id,
             modules=self.plan_id._get_modules(),
@@ -74,6 +74,13 @@ class SaasTenant(models.Model):
                 ),
                 reason="foreign",
             )
+
+    def _take_slot_or_place_again(self):
+        try:
+            self._take_slot()
+        except RefusedError as error:
+            # Others took the last ones since the server was chosen.
+            raise RetryableError(error.message, reason=error.reason) from error
 
     def _take_slot(self):
         for slot in self.server_id._get_free_slots():

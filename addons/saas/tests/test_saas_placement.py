@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from psycopg2.errors import UniqueViolation
 
 from odoo.exceptions import AccessError, ValidationError
@@ -251,6 +253,20 @@ class TestPlacement(SaasCommon):
         self.server._write_check("failed", "The engine is down.")
         self.server.draining = True
         self.assertIn("First server is draining", self.refuse())
+
+    def test_who_comes_too_late_for_the_last_place_is_placed_elsewhere(self):
+        self.add_server("Second server", max_tenants=800)
+        self.server.max_tenants = 1000
+        tenant = self.create_tenant()
+        operation = tenant.action_provision()
+        servers = self.env.registry["saas.server"]
+        with patch.object(servers, "_get_free_slots", lambda _server: iter(())):
+            self.assertTrue(self.run_once(operation))
+        self.assertFalse(tenant.server_id)
+        self.server.draining = True
+        self.run_operations()
+        self.assertEqual(tenant.server_id.name, "Second server")
+        self.assertEqual(tenant.state, "running")
 
     # === CHOSEN BY HAND === #
 
