@@ -15,6 +15,8 @@ import pytest
 import requests
 from nacl.public import PrivateKey
 
+from .web import Session
+
 ATTACHMENTS = 20
 
 # In the tenant's own container, as its Odoo: files of several sizes, one of them empty.
@@ -444,6 +446,11 @@ def test_a_drill_proves_a_copy_and_leaves_nothing(master, stack, filled):
     drill = master.read("saas.operation", operation, "drill_id")
     assert not stack.take_inventory().of(master.read("saas.drill", drill, "uid"))
     print(json.dumps(master.call("saas.drill", "read", [drill])[0], default=str))
+    staff = Session(os.environ["SAAS_URL"])
+    staff.log_in("admin", os.environ["SAAS_ADMIN_PASSWORD"])
+    path = f"/report/pdf/saas_backup.report_certificate/{drill}"
+    paper = staff.get(f"{staff.url}{path}", timeout=120)
+    assert paper.content.startswith(b"%PDF"), paper.content[:200]
 
 
 # In a container: greetings from the host by the gateway, and PostgreSQL's answer.

@@ -7,6 +7,7 @@ visitors and customers, nor in what is ours in those of the back office.
 import json
 import os
 import re
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import expect
@@ -290,6 +291,10 @@ def test_a_customer_and_the_copies(master, mailbox, new_desk, new_visitor, galle
     page.get_by_role("link", name="Certificate").click()
     expect(page.get_by_text("Proven on")).to_be_visible()
     gallery.take(page, "portal-certificate")
+    link = page.get_by_role("link", name="Download").get_attribute("href")
+    paper = page.request.get(urljoin(page.url, link))
+    assert paper.ok, paper.status_text
+    assert paper.body().startswith(b"%PDF"), paper.body()[:200]
     assert not gallery.flaws, "\n".join(gallery.flaws)
     assert not desk.errors, "\n".join(desk.errors)
 

@@ -136,6 +136,24 @@ class TestBackupPages(BackupCommon, HttpCase):
         )[0]
         self.assertIn(self.backup.drill_ids.name, report.decode())
 
+    def assertPaper(self, answer):
+        # What is in it is HTML here, as in all of Odoo's tests.
+        self.assertEqual(answer.status_code, 200)
+        self.assertEqual(answer.headers["Content-Type"], "application/pdf")
+
+    def test_the_customer_and_the_staff_get_the_certificate_as_a_pdf(self):
+        drill = self.backup.drill_ids
+        path = f"/my/backups/certificate/{drill.id}"
+        answer = self.url_open(f"{path}?report_type=pdf&download=1")
+        self.assertPaper(answer)
+        name = f"Certificate_{drill.name}.pdf"
+        self.assertIn(name, answer.headers["Content-Disposition"])
+        groups = "base.group_user,saas.group_viewer"
+        new_test_user(self.env, "clerk", groups=groups, password="clerk-clerk")
+        self.authenticate("clerk", "clerk-clerk")
+        report = "saas_backup.report_certificate"
+        self.assertPaper(self.url_open(f"/report/pdf/{report}/{drill.id}"))
+
     def test_what_belongs_to_others_is_not_found(self):
         other = self.env["res.partner"].create({"name": "Beta Ltd"})
         self.tenant.partner_id = other
