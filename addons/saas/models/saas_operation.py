@@ -253,8 +253,12 @@ class SaasOperation(models.Model):
             subject.check_access("write")
             if cause := operation._explain_no_retry():
                 raise UserError(cause)
-            operations |= self._record(operation.kind, subject)
+            operations |= operation._ask_again()
         return operations
+
+    def _ask_again(self):
+        """Record the same once more; addons that have to begin anew override it."""
+        return self._record(self.kind, self._get_subject())
 
     def _explain_no_retry(self):
         """Return why it would be wrong to ask for this again, False if it is not."""

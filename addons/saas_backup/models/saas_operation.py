@@ -38,6 +38,13 @@ class SaasOperation(models.Model):
             return self.backup_id
         return self.drill_id if self.kind in DRILLS else super()._get_subject()
 
+    def _ask_again(self):
+        if self.kind == "restore":
+            # With a copy of what the tenant is by now, not of what it was then.
+            tenant = self.tenant_id
+            return tenant._restore_in_place(tenant._find_restorable(self.backup_id.id))
+        return super()._ask_again()
+
     def _clean_up(self):
         super()._clean_up()
         if self.state == "cancelled":

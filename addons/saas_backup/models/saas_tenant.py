@@ -221,6 +221,14 @@ class SaasTenant(models.Model):
 
     def _restore_in_place(self, backup):
         self._check_request("restore")
+        if self._is_under_way("undo_restore"):
+            raise UserError(
+                self.env._(
+                    "%s is going back to what it was before its last restore; wait "
+                    "until it has.",
+                    self.name,
+                )
+            )
         if self._is_under_way("restore") and self.restore_backup_id != backup:
             raise UserError(
                 self.env._("Another copy of %s is being restored now.", self.name)

@@ -80,9 +80,19 @@ class SaasTenant(models.Model):
             self.restore_safety_id = self._create_backup("restore")
 
     def _step_restore_safety_wait(self):
-        if self.restore_safety_id.state == "running":
-            self.restore_safety_id._step_backup_wait()
-        self.restore_safety_id._step_backup_tidy()
+        safety = self.restore_safety_id
+        if safety.state == "running":
+            safety._step_backup_wait()
+        if safety.state == "failed":
+            raise RefusedError(
+                self.env._(
+                    "The copy of what %s is now failed, so nothing was restored. Ask "
+                    "for it again.",
+                    self.name,
+                ),
+                reason="no_safety",
+            )
+        safety._step_backup_tidy()
 
     def _step_restore_try(self):
         """Record the throwaway; the next step makes it, as with the copy."""

@@ -94,6 +94,70 @@ class TestRestoreInPlace(BackupCommon):
         self.assertEqual(self.tenant.state, "running")
 
     @QUIET
+    def test_a_restore_that_is_asked_for_again_makes_a_new_safety_copy(self):
+        self.driver.faults["boot"] = [("login", 1)]
+        refused = self.restore()
+        first = self.tenant.restore_safety_id
+        before, tried = len(self.driver.jobs), self.tenant.restore_drill_id
+        operation = refused.action_retry()
+        self.run_operations()
+        self.assertEqual(operation.state, "done", operation.message)
+        commands = [job["command"] for job in self.driver.jobs[before:]]
+        self.assertEqual(commands, ["backup", "restore", "boot", "merge"])
+        safety = self.tenant.restore_safety_id
+        self.assertEqual((safety.reason, safety.state), ("restore", "done"))
+        self.assertNotEqual(safety, first)
+        self.assertNotEqual(self.tenant.restore_drill_id, tried)
+        self.assertEqual(operation.backup_id, self.backup)
+        self.assertNothingLeft()
+
+    @QUIET
+    def test_a_restore_that_is_asked_for_again_touches_nothing_without_one(self):
+        self.driver.faults["backup"] = [("full", 1)] * 2
+        refused = self.restore()
+        operation = refused.action_retry()
+        self.run_operations()
+        self.assertEqual((operation.state, operation.reason), ("refused", "full"))
+        self.assertIs(self.held, self.live)
+        self.assertNotIn("restore", [job["command"] for job in self.driver.jobs])
+        self.assertEqual(self.tenant.state, "running")
+
+    @QUIET
+    def test_a_safety_copy_that_failed_stops_the_restore(self):
+        operation = self.tenant.action_restore(self.backup.id)
+        wait = self.env.registry["saas.tenant"]._step_restore_safety_wait
+
+        def lose(tenant):
+            tenant.restore_safety_id._set_failed("It is full.")
+            wait(tenant)
+
+        self.patch(self.env.registry["saas.tenant"], "_step_restore_safety_wait", lose)
+        self.run_operations()
+        self.assertEqual((operation.state, operation.reason), ("refused", "no_safety"))
+        self.assertIs(self.held, self.live)
+        self.assertNotIn("restore", [job["command"] for job in self.driver.jobs])
+
+    @QUIET
+    def test_no_restore_begins_while_the_last_one_is_taken_back(self):
+        self.tenant.action_restore(self.backup.id)
+        self.patch(
+            self.env.registry["saas.tenant"],
+            "_answers",
+            lambda tenant: self.held is self.live,
+        )
+        while not (
+            undo := self.tenant.operation_ids.filtered(
+                lambda o: o.kind == "undo_restore"
+            )
+        ):
+            self.run_once(self.tenant.last_operation_id)
+        with self.assertRaisesRegex(UserError, "going back to what it was"):
+            self.tenant.action_restore(self.backup.id)
+        self.run_operations()
+        self.assertEqual(undo.state, "done")
+        self.assertIs(self.held, self.live)
+
+    @QUIET
     def test_a_restored_tenant_that_does_not_answer_becomes_what_it_was(self):
         operation = self.tenant.action_restore(self.backup.id)
         self.patch(
