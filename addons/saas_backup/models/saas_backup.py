@@ -171,11 +171,12 @@ class SaasBackup(models.Model):
     def action_remove(self):
         """Have copies removed from their store before the policy would.
 
-        :raise UserError: one is on hold, or is the last good one of its tenant
+        :raise UserError: one is on hold, or no good one of its tenant would be left
         """
         self._check_staff()
         for backup in self:
             backup._check_removable()
+        self._check_good_ones_stay()
         self.sudo()._mark_for_removal()
         return self.env["saas.operation"]._record("prune", self.tenant_id)
 
@@ -216,13 +217,6 @@ class SaasBackup(models.Model):
             raise UserError(
                 self.env._("%s is on hold; lift the hold first.", self.display_name)
             )
-        if self.state == "done" and self.tenant_id._get_good_backups() == self:
-            raise UserError(
-                self.env._(
-                    "%s is the last good copy of its tenant; it is kept.",
-                    self.display_name,
-                )
-            )
         if self.state not in ("done", "failed"):
             raise UserError(
                 self.env._(
@@ -231,6 +225,18 @@ class SaasBackup(models.Model):
                     state=self._get_state_label().lower(),
                 )
             )
+
+    def _check_good_ones_stay(self):
+        """Refuse where no good copy of a tenant would be left without these."""
+        for tenant in self.tenant_id:
+            good = tenant._get_good_backups()
+            if good and good <= self:
+                raise UserError(
+                    self.env._(
+                        "No good copy of %s would be left; keep at least one.",
+                        tenant.name,
+                    )
+                )
 
     def _get_state_label(self):
         """Return the state in the reader's language."""

@@ -210,8 +210,20 @@ class TestBackup(BackupCommon):
 
     def test_the_last_good_copy_cannot_be_removed(self):
         backup = self.create_backup(self.tenant)
-        with self.assertRaisesRegex(UserError, "last good copy"):
+        with self.assertRaisesRegex(UserError, "No good copy of alfa would be left"):
             backup.action_remove()
+
+    def test_the_last_good_copies_cannot_be_removed_together(self):
+        backups = self.create_backup(self.tenant) | self.create_backup(self.tenant)
+        other = self.create_running_tenant("other")
+        spare = self.create_backup(other) | self.create_backup(other)
+        with self.assertRaisesRegex(UserError, "No good copy of alfa would be left"):
+            (backups | spare[0]).action_remove()
+        self.assertEqual(set((backups | spare).mapped("state")), {"done"})
+        (backups[0] | spare[0]).action_remove()
+        self.run_operations()
+        self.assertEqual(self.tenant._get_good_backups(), backups[1])
+        self.assertEqual(other._get_good_backups(), spare[1])
 
     def test_a_copy_on_hold_cannot_be_removed_until_the_hold_is_lifted(self):
         backup = self.create_backup(self.tenant)
