@@ -70,6 +70,9 @@ class SaasOperation(models.Model):
         """Leave the tenant as it was; what was begun beside it goes."""
         tenant, drill = self.tenant_id, self.tenant_id.restore_drill_id
         tenant.restore_safety_id._set_failed(self.message)
+        if tenant.last_operation_id == self:
+            # Nobody has asked for anything else since.
+            tenant.wanted = tenant.restore_wanted
         if drill.switching:
             self._create_for(tenant, "undo_restore").message = self.message
             # What people should see is why it failed, not that it was taken back.

@@ -20,6 +20,7 @@ saas_tenant.PROTECTED.update(
         "neutralized",
         "restore_backup_id",
         "restore_drill_id",
+        "restore_wanted",
         "source_backup_id",
     }
 )
@@ -112,6 +113,9 @@ class SaasTenant(models.Model):
     restore_drill_id = fields.Many2one(
         "saas.drill", readonly=True, copy=False, ondelete="restrict"
     )
+
+    # What was wanted of it before, for a restore that comes to nothing.
+    restore_wanted = fields.Char(readonly=True, copy=False)
 
     # === ACTIONS === #
 
@@ -240,6 +244,7 @@ class SaasTenant(models.Model):
                 "restore_backup_id": backup.id,
                 "restore_safety_id": False,
                 "restore_drill_id": False,
+                "restore_wanted": self.wanted,
             },
         )
         operation.sudo().backup_id = backup

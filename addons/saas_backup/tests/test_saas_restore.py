@@ -158,6 +158,27 @@ class TestRestoreInPlace(BackupCommon):
         self.assertIs(self.held, self.live)
 
     @QUIET
+    def test_a_stopped_or_sleeping_tenant_stays_so_when_its_restore_is_refused(self):
+        for ask, wanted in (("action_sleep", "sleeping"), ("action_stop", "stopped")):
+            with self.subTest(wanted=wanted):
+                getattr(self.tenant, ask)()
+                self.run_operations()
+                self.driver.faults["boot"] = [("login", 1)]
+                operation = self.restore()
+                self.assertEqual(operation.state, "refused")
+                self.assertEqual((self.tenant.wanted, self.tenant.state), (wanted,) * 2)
+
+    @QUIET
+    def test_what_was_asked_for_during_a_refused_restore_is_what_is_wanted(self):
+        self.tenant.action_stop()
+        self.run_operations()
+        self.driver.faults["boot"] = [("login", 1)]
+        self.tenant.action_restore(self.backup.id)
+        self.tenant.action_start()
+        self.run_operations()
+        self.assertEqual((self.tenant.wanted, self.tenant.state), ("running",) * 2)
+
+    @QUIET
     def test_a_restored_tenant_that_does_not_answer_becomes_what_it_was(self):
         operation = self.tenant.action_restore(self.backup.id)
         self.patch(
