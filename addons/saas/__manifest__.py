@@ -40,7 +40,11 @@
     ],
     "demo": ["demo/saas_demo.xml"],
     "assets": {
-        "web.assets_backend": ["saas/static/src/**/*"],
+        "web.assets_backend": [
+            "saas/static/src/**/*",
+            ("remove", "saas/static/src/portal/**/*"),
+        ],
+        "web.assets_frontend": ["saas/static/src/portal/**/*"],
     },
     "application": True,
     "post_load": "post_load",

@@ -1,3 +1,5 @@
+from lxml import html
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
 
@@ -110,6 +112,40 @@ class TestBackupPages(BackupCommon, HttpCase):
         self.assertEqual((made.reason, made.state), ("customer", "done"))
         operation = made.operation_ids
         self.assertEqual((operation.origin, operation.state), ("portal", "done"))
+
+    def test_the_page_follows_a_copy_without_loading_anew_what_somebody_types_into(
+        self,
+    ):
+        self.post(f"{self.path}/make")
+        page = html.fromstring(self.url_open(self.path).content)
+        [refresh] = page.xpath("//meta[@http-equiv='refresh']")
+        self.assertEqual(refresh.getparent().tag, "noscript")
+        parts = page.xpath("//*[contains(@class, 'o_saas_live')]")
+        self.assertEqual(
+            [p.get("id") for p in parts], ["o_saas_copies", "o_saas_restore"]
+        )
+        self.assertEqual([part.get("data-busy") for part in parts], ["1", "1"])
+        self.assertTrue(parts[1].xpath(".//input[@name='name']"))
+        before = [part.get("data-fingerprint") for part in parts]
+        self.run_operations()
+        page = html.fromstring(self.url_open(self.path).content)
+        parts = page.xpath("//*[contains(@class, 'o_saas_live')]")
+        self.assertEqual([part.get("data-busy") for part in parts], [None, None])
+        after = [part.get("data-fingerprint") for part in parts]
+        self.assertNotEqual(after[0], before[0])
+        self.assertEqual(after[1], before[1])
+        self.assertFalse(page.xpath("//meta[@http-equiv='refresh']"))
+
+    def test_the_form_to_restore_comes_back_when_the_restore_has_ended(self):
+        self.post(f"{self.path}/restore", backup=self.backup.id, name="alfa")
+        page = html.fromstring(self.url_open(self.path).content)
+        part = page.get_element_by_id("o_saas_restore")
+        self.assertEqual((part.get("data-busy"), part.xpath(".//input")), ("1", []))
+        self.run_operations()
+        page = html.fromstring(self.url_open(self.path).content)
+        ended = page.get_element_by_id("o_saas_restore")
+        self.assertTrue(ended.xpath(".//input[@name='name']"))
+        self.assertNotEqual(ended.get("data-fingerprint"), part.get("data-fingerprint"))
 
     def test_a_customer_restores_by_typing_the_name(self):
         answer = self.post(f"{self.path}/restore", backup=self.backup.id, name="no")

@@ -3,9 +3,15 @@ import { registry } from "@web/core/registry";
 
 const EVERY = 3000; // milliseconds
 
-/** Follows a tenant with which something is being done. */
-export class PortalTenant extends Interaction {
-    static selector = ".o_saas_tenant";
+/**
+ * A part of a page that follows what is being done.
+ *
+ * It has an id, `data-busy` while there is something to follow, and a `data-fingerprint`
+ * of what it shows: the part is replaced when that changes, and nothing else is, so that
+ * nobody's typing is lost.
+ */
+export class LivePart extends Interaction {
+    static selector = ".o_saas_live";
 
     start() {
         this.wait();
@@ -22,7 +28,7 @@ export class PortalTenant extends Interaction {
             const response = await this.waitFor(fetch(window.location.href));
             const text = await this.waitFor(response.text());
             const page = new DOMParser().parseFromString(text, "text/html");
-            this.update(page.querySelector(PortalTenant.selector));
+            this.update(page.getElementById(this.el.id));
         } catch {
             // A network that is away for a moment: the next look will tell.
         }
@@ -30,12 +36,15 @@ export class PortalTenant extends Interaction {
     }
 
     update(found) {
-        if (found && found.dataset.fingerprint !== this.el.dataset.fingerprint) {
-            this.el.toggleAttribute("data-busy", found.hasAttribute("data-busy"));
+        if (!found) {
+            return;
+        }
+        this.el.toggleAttribute("data-busy", found.hasAttribute("data-busy"));
+        if (found.dataset.fingerprint !== this.el.dataset.fingerprint) {
             this.el.dataset.fingerprint = found.dataset.fingerprint;
             this.el.replaceChildren(...found.childNodes);
         }
     }
 }
 
-registry.category("public.interactions").add("saas_website.portal_tenant", PortalTenant);
+registry.category("public.interactions").add("saas.live_part", LivePart);
