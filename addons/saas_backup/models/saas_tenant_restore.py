@@ -165,8 +165,9 @@ class SaasTenant(models.Model):
     # === ERASING === #
 
     def _step_erase_copies(self):
-        """Remove all of the tenant's objects from every store that has some."""
-        stores = self.backup_ids.filtered(lambda b: b.state != "deleted").store_id
+        """Remove all of the tenant's objects from every store that ever had some."""
+        # The sealed key lies in a store as long as it ever held a copy.
+        stores = self.backup_ids.store_id
         if not stores:
             return
         self._check_removable()

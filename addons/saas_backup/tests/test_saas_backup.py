@@ -208,6 +208,31 @@ class TestBackup(BackupCommon):
         self.assertFalse(self.tenant.data_key_sealed)
         self.assertNotIn(self.tenant.uid, self.driver.state)
 
+    def test_erasing_goes_through_every_store_that_ever_held_a_copy(self):
+        former = self.create_backup(self.tenant)
+        store = self.env["saas.store"].create(
+            {"name": "Newer", "kind": "directory", "volume": "newer-backups"}
+        )
+        self.store.active = False
+        newer = self.create_backup(self.tenant)
+        self.assertEqual(newer.store_id, store)
+        former.action_remove()
+        self.run_operations()
+        self.assertEqual(former.state, "deleted")
+        volumes = []
+        start_task = self.driver.start_task
+
+        def watch(uid, task):
+            if task.key.startswith("erase"):
+                volumes.extend(task.volumes)
+            start_task(uid, task)
+
+        self.patch(self.driver, "start_task", watch)
+        self.tenant.with_user(self.manager).action_delete(erase_now=True)
+        self.run_operations()
+        self.assertEqual(self.tenant.state, "deleted")
+        self.assertEqual(set(volumes), {"test-backups", "newer-backups"})
+
     def test_the_last_good_copy_cannot_be_removed(self):
         backup = self.create_backup(self.tenant)
         with self.assertRaisesRegex(UserError, "No good copy of alfa would be left"):
