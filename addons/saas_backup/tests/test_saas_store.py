@@ -1,5 +1,6 @@
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import file_open
 
 from odoo.addons.saas.engine.errors import RefusedError
 
@@ -74,3 +75,31 @@ class TestStoreKeys(BackupCommon):
             backup._derive_key()
         with self.assertRaisesRegex(UserError, "is not a good one"):
             self.tenant.action_restore(backup.id, "beta")
+
+    def test_a_neutralised_copy_of_the_master_reaches_no_store(self):
+        bucket = self.env["saas.store"].create(
+            {
+                "name": "Bucket",
+                "kind": "s3",
+                "bucket": "copies",
+                "endpoint": "https://s3.example.com",
+                "access_key": "planted",
+                "secret_key": "planted-secret",
+            }
+        )
+        stores = self.store | bucket
+        self.env.flush_all()
+        with file_open("saas_backup/data/neutralize.sql") as script:
+            self.env.cr.execute(script.read())
+        self.env.invalidate_all()
+        self.assertFalse(any(stores.mapped("active")))
+        self.assertFalse(bucket.secret_key_sealed or bucket.access_key)
+        self.assertEqual(bucket.endpoint, "http://neutralized.invalid")
+        self.assertEqual(set(stores.mapped("bucket")), {"neutralized"})
+        self.assertEqual(set(stores.mapped("volume")), {"neutralized"})
+        names = self.env["ir.model.data"].search(
+            [("module", "=", "saas_backup"), ("model", "=", "ir.cron")]
+        )
+        crons = self.env["ir.cron"].browse(names.mapped("res_id"))
+        self.assertGreaterEqual(len(crons), 3)
+        self.assertFalse(any(crons.mapped("active")))

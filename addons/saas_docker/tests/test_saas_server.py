@@ -1,5 +1,6 @@
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
+from odoo.tools import file_open
 
 from ..engine.driver import DockerDriver
 from ..models.saas_server import SaasServer
@@ -97,3 +98,14 @@ class TestDockerServer(DockerCommon):
         del stored["id"]
         self.assertEqual(stored, values)
         self.assertEqual(self.get_driver(server).config.bridge, "own0")
+
+    def test_a_neutralised_copy_of_the_master_reaches_no_engine(self):
+        self.proxy.docker_container = "saas_proxy_1"
+        self.env.flush_all()
+        with file_open("saas_docker/data/neutralize.sql") as script:
+            self.env.cr.execute(script.read())
+        self.env.invalidate_all()
+        self.assertEqual(self.docker.docker_url, "unix:///neutralized")
+        self.assertFalse(self.docker.docker_key_sealed)
+        self.assertFalse(self.proxy.docker_container)
+        self.assertEqual(self.get_driver(self.docker).config.key, "")
