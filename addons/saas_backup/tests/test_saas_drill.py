@@ -1,5 +1,9 @@
 import json
+from collections import defaultdict
 from datetime import timedelta
+from itertools import pairwise
+
+from freezegun import freeze_time
 
 from odoo import fields
 from odoo.exceptions import UserError
@@ -142,18 +146,85 @@ class TestDrill(BackupCommon):
 
     # === ROTATION === #
 
-    def test_every_tenant_is_proven_within_the_days_of_its_policy(self):
-        tenants = self.tenant
-        for number in range(4):
-            tenant = self.create_running_tenant(f"more{number}")
-            self.create_backup(tenant)
-            tenants |= tenant
-        for _round in range(len(tenants)):
-            self.env["saas.tenant"]._cron_drill()
-            self.run_operations()
-        self.assertEqual(set(tenants.backup_ids.mapped("drill_state")), {"passed"})
+    def create_copied_tenants(self, count):
+        """Have running tenants, each with one good copy of this moment."""
+        now = fields.Datetime.now()
+        tenants = self.env["saas.tenant"].create(
+            [
+                {
+                    "name": f"more{number}",
+                    "partner_id": self.customer.id,
+                    "plan_id": self.plan.id,
+                    "provisioned_on": now,
+                    "wanted": "running",
+                    "observed": "running",
+                }
+                for number in range(count)
+            ]
+        )
+        copies = self.env["saas.backup"].create(
+            [
+                {
+                    "tenant_id": tenant.id,
+                    "store_id": self.store.id,
+                    "reason": "schedule",
+                }
+                for tenant in tenants
+            ]
+        )
+        for copy in copies:
+            copy._set_done({"date": now.isoformat() + "+00:00"})
+        return tenants
+
+    def drill_as_planned(self, days, minutes):
+        """Let the schedule run for days; return when each tenant was proven.
+
+        :param int minutes: how long one drill takes, and no other begins meanwhile
+        """
+        proven, now = defaultdict(list), fields.Datetime.now()
+        tried = []
+
+        def try_out(backup):
+            tried.append(backup)
+            return self.env["saas.operation"]
+
+        self.patch(self.env.registry["saas.backup"], "_try_out", try_out)
+        self.patch(self.env.registry["saas.drill"], "_sign", lambda _drill: None)
+        with freeze_time(now) as clock:
+            for _round in range(days * 24 * 60 // minutes):
+                self.env["saas.tenant"]._cron_drill()
+                clock.tick(timedelta(minutes=minutes))
+                for backup in tried:
+                    drill = self.env["saas.drill"].create({"backup_id": backup.id})
+                    drill._set_result("passed")
+                    proven[backup.tenant_id].append(drill.date_done)
+                tried.clear()
+        return proven
+
+    def test_a_hundred_tenants_are_each_proven_within_seven_days_for_a_fortnight(self):
+        self.backup.state = "failed"
+        tenants = self.create_copied_tenants(100)
+        begun, days = fields.Datetime.now(), 14
+        proven = self.drill_as_planned(days, minutes=60)
+        ended = begun + timedelta(days=days)
+        longest = {
+            tenant: max(
+                later - earlier
+                for earlier, later in pairwise([begun, *proven[tenant], ended])
+            )
+            for tenant in tenants
+        }
+        self.assertLessEqual(max(longest.values()), timedelta(days=7))
+        self.assertEqual(set(proven), set(tenants))
+        # It is a rotation: nobody is tried again and again before the others are.
+        self.assertLessEqual(max(map(len, proven.values())), 3)
+
+    def test_the_next_drill_is_within_the_days_of_the_policy(self):
+        self.env["saas.tenant"]._cron_drill()
+        self.run_operations()
+        self.assertEqual(self.backup.drill_state, "passed")
         limit = fields.Datetime.now() + timedelta(days=7)
-        self.assertTrue(all(tenant.drill_on < limit for tenant in tenants))
+        self.assertLess(self.tenant.drill_on, limit)
 
     def test_one_drill_runs_at_a_time(self):
         other = self.create_running_tenant("other")
