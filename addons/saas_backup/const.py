@@ -10,6 +10,7 @@ BACKUP_KINDS = {
     "backup": Kind(
         "Back up", ("backup_start", "backup_wait", "backup_tidy"), exclusive=False
     ),
+    "verify": Kind("Read the copy", ("verify",), exclusive=False),
     "prune": Kind("Remove old copies", ("prune", "collect"), exclusive=False),
     "drill": Kind(
         "Drill",

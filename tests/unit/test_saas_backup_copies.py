@@ -197,6 +197,26 @@ def test_an_unchanged_tenant_is_copied_when_that_is_insisted_on(store, tenant):
     assert tenant.back_up(store, image="saas-odoo:20.0").state == "made"
 
 
+def test_a_copy_after_a_damaged_one_takes_nothing_of_it_for_granted(
+    store, tenant, target
+):
+    tenant.attach_many(30)
+    tenant.back_up(store, "b1")
+    for key in keys_of(store, "packs"):
+        data = store.objects[key]
+        store.objects[key] = data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+    tenant.back_up(store, "b2", force=True)
+    refused("damaged", lambda: restore(tenant.repository(store), "b2", target, tenant))
+    made = tenant.back_up(store, "b3", fresh=True)
+    assert (made.state, made.files_sent) == ("made", 30)
+    # The next one has the whole packs again, not those beside them.
+    assert tenant.back_up(store, "b4", force=True).files_sent == 0
+    for id in ("b3", "b4"):
+        folder = target.with_name(id)
+        _archive, found = restore(tenant.repository(store), id, folder, tenant)
+        assert set(found) == tenant.names
+
+
 def test_the_same_id_again_is_the_same_copy(store, tenant):
     first = tenant.back_up(store, "b1")
     tenant.attach_many(1)

@@ -59,6 +59,8 @@ class Request:
     :param str recovery_public: the recovery key that has to open it
     :param str reason: why it is made, a free word
     :param bool force: also when nothing has changed since the newest one
+    :param bool fresh: no file is taken for granted that lies in the store already, as
+        some are damaged there
     :param about: whose it is: what a new master has to know to take the tenant up
     """
 
@@ -69,6 +71,7 @@ class Request:
     odoo_version: str = ""
     reason: str = ""
     force: bool = False
+    fresh: bool = False
     about: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -106,7 +109,7 @@ def make_backup(
     fingerprint = source.fingerprint()
     if (
         newest
-        and not request.force
+        and not (request.force or request.fresh)
         and fingerprint
         and newest.fingerprint == fingerprint
         and newest.image == request.image
@@ -117,7 +120,7 @@ def make_backup(
         dump_id = f"{request.backup}.{secrets.token_hex(4)}"
         dump = repository.put(DATABASES, dump_id, snapshot.dump())
         facts = snapshot.facts()
-        packs, sent = _save_files(repository, request.filestore, facts, newest)
+        packs, sent = _save_files(repository, request, facts, newest)
     if clock() - begun > LONGEST_BACKUP:
         raise RetryableError(
             "The copy took longer than half a day, so what it counts on may have been "
@@ -145,13 +148,14 @@ def find_newest(repository: Repository) -> Manifest | None:
 
 def _save_files(
     repository: Repository,
-    filestore: pathlib.Path,
+    request: Request,
     facts: Facts,
     newest: Manifest | None,
 ) -> tuple[tuple[Pack, ...], Sent]:
     """All files of the snapshot in the store; those that were not there are sent."""
-    packs, found = repository.find_files(facts.files, newest)
-    sent = send_files(repository, filestore, facts.files - found.keys())
+    wanted = frozenset() if request.fresh else facts.files
+    packs, found = repository.find_files(wanted, newest)
+    sent = send_files(repository, request.filestore, facts.files - found.keys())
     return (*group_by_pack(packs, found), *sent.packs), sent
 
 

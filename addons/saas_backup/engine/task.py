@@ -134,6 +134,7 @@ def _backup(store: Store, job: Values) -> dict[str, Any]:
         odoo_version=_get(job, "odoo_version", ""),
         reason=_get(job, "reason", ""),
         force=_get(job, "force", False),
+        fresh=_get(job, "fresh", False),
         about=_get(job, "about", {}),
     )
     source = backup.PostgresSource(database)

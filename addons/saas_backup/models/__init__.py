@@ -9,6 +9,7 @@ from . import saas_tenant
 from . import saas_tenant_restore
 from . import saas_tenant_portal
 from . import saas_backup_sweep
+from . import saas_backup_verify
 from . import saas_drill
 from . import saas_drill_certificate
 from . import saas_drill_sweep

@@ -14,9 +14,9 @@ class SaasBackup(models.Model):
     def _step_backup_start(self):
         tenant = self.tenant_id
         tenant._check_has_data()
-        previous = tenant._get_good_backups().filtered(
-            lambda backup: backup.store_id == self.store_id
-        )[:1]
+        previous = tenant.backup_ids.filtered(
+            lambda backup: backup.state == "done" and backup.store_id == self.store_id
+        )._sort_newest_first()[:1]
         self.write(
             {
                 "image": tenant.image_id.reference,
@@ -38,6 +38,8 @@ class SaasBackup(models.Model):
             about=tenant._describe(),
             # What the master does not know of is nothing to be the same as.
             force=not previous,
+            # What one copy has of the store, the next one would have as well.
+            fresh=previous.drill_state == "failed",
             recovery_public=self.env["saas.store"]._get_recovery_public(),
         )
 

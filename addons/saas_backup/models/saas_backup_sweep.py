@@ -155,8 +155,11 @@ class SaasTenant(models.Model):
             garbage |= bool(result["marked"])
         self.backup_garbage = garbage
 
-    def _run_store_job(self, store, key, command, **values):
-        """Run a short job on the tenant's copies to its end, over several tries."""
+    def _run_store_job(self, store, key, command, since=None, **values):
+        """Run a job on the tenant's copies to its end, over several tries.
+
+        :param since: moment from which it has its time; without it, from this try
+        """
         store._ensure_job(
             self.server_id,
             self.uid,
@@ -167,7 +170,7 @@ class SaasTenant(models.Model):
             **values,
         )
         result = store._wait_for_job(
-            self.server_id, self.uid, key, fields.Datetime.now()
+            self.server_id, self.uid, key, since or fields.Datetime.now()
         )
         self._driver().delete_task(self.uid, key)
         return result

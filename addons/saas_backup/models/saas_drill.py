@@ -21,6 +21,7 @@ from odoo.addons.saas.engine.driver import (
 from odoo.addons.saas.engine.errors import RefusedError
 
 from ..const import DRILL_RESULTS
+from .saas_backup_verify import COPY_FAULTS
 from .saas_store import MEGABYTE
 from .saas_tenant_restore import RESTORE_KEY
 
@@ -32,19 +33,6 @@ GATE = f"{STATE_DIRECTORY}/database.socket"
 LOOPBACK = ("127.0.0.1", 5432)
 
 BOOT, RELAY = "boot.py", "relay.py"
-
-# What is wrong with the copy itself; all else says that it could not be tried.
-COPY_FAULTS = (
-    "boot",
-    "damaged",
-    "differs",
-    "files",
-    "key_wrong",
-    "login",
-    "missing",
-    "not_odoo",
-    "sql",
-)
 
 
 class SaasDrill(models.Model):
@@ -235,10 +223,10 @@ class SaasDrill(models.Model):
         self.write(
             {"state": state, "message": message, "date_done": fields.Datetime.now()}
         )
-        self.backup_id.drill_state = state
+        self.backup_id._set_proof(state, message)
         self.tenant_id._plan_drill(state)
         if state == "failed":
-            self._raise_alarm()
+            self.backup_id._raise_alarm()
 
     def _set_failed(self, operation):
         """Without a proof: was it the copy, or could it only not be tried?"""
@@ -246,32 +234,11 @@ class SaasDrill(models.Model):
             fault = operation.reason in COPY_FAULTS
             self._set_result("failed" if fault else "undecided", operation.message)
 
-    def _raise_alarm(self):
-        """Have managers look at it, and name the copy to use instead."""
-        tenant = self.tenant_id
-        previous = tenant._get_good_backups().filtered(
-            lambda backup: backup.date < self.backup_id.date
-        )[:1]
-        if previous:
-            advice = self.env._(
-                "The copy of %s is the newest good one before it.",
-                fields.Datetime.to_string(previous.date),
-            )
-        else:
-            advice = self.env._("There is no older good copy: make a new one now.")
-        for user in self._find_managers():
-            tenant.activity_schedule(
-                "mail.mail_activity_data_warning",
-                summary=self.env._("A copy could not be restored"),
-                note=f"{self.message} {advice}",
-                user_id=user.id,
-            )
-
     @api.model
-    def _find_managers(self):
+    def _find_managers(self, company):
         group = self.env.ref("saas.group_manager")
         users = group.all_user_ids.filtered(
-            lambda u: u.active and not u.share and self.company_id in u.company_ids
+            lambda u: u.active and not u.share and company in u.company_ids
         )
         return users - self.env.ref("base.user_root")
 

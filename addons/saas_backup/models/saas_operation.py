@@ -6,6 +6,7 @@ from ..const import BACKUP_KINDS
 
 SUBJECTS["saas.backup"] = "backup_id"
 SUBJECTS["saas.drill"] = "drill_id"
+COPIES = ("backup", "verify")
 DRILLS = ("drill", "discard_drill")
 
 
@@ -34,7 +35,7 @@ class SaasOperation(models.Model):
         return super().create(vals_list)
 
     def _get_subject(self):
-        if self.kind == "backup":
+        if self.kind in COPIES:
             return self.backup_id
         return self.drill_id if self.kind in DRILLS else super()._get_subject()
 
@@ -51,6 +52,8 @@ class SaasOperation(models.Model):
             return
         if self.kind == "backup":
             self.backup_id._set_failed(self.message)
+        if self.kind == "verify":
+            self.backup_id._set_verify_failed(self)
         if self.kind == "drill":
             self.drill_id._set_failed(self)
             self._create_for(self.drill_id, "discard_drill")

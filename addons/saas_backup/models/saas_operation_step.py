@@ -11,6 +11,7 @@ class SaasOperationStep(models.Model):
             "backup_start": self.env._("Begin the copy"),
             "backup_wait": self.env._("Copy database and files"),
             "backup_tidy": self.env._("Tidy up"),
+            "verify": self.env._("Read all of the copy"),
             "prune": self.env._("Remove what is not kept"),
             "collect": self.env._("Give back the room"),
             "drill_start": self.env._("Open the copy"),

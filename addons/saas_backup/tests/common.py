@@ -79,7 +79,7 @@ class Toolbox(FakeDriver):
     def _do_backup(self, job):
         uid = job["uid"]
         now = datetime.now(UTC).isoformat()
-        if self.unchanged and not job["force"]:
+        if self.unchanged and not (job["force"] or job["fresh"]):
             return {"state": "unchanged", "backup": self.store[uid][-1], "date": now}
         self.store.setdefault(uid, []).append(job["backup"])
         return {
@@ -97,6 +97,9 @@ class Toolbox(FakeDriver):
             "modules": 14,
             "seconds": 0.4,
         }
+
+    def _do_verify(self, job):
+        return {"backup": job["backup"]}
 
     def _do_restore(self, job):
         return {

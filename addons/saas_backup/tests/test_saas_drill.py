@@ -10,6 +10,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models import saas_backup_verify
 from .common import BackupCommon
 
 QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
@@ -225,6 +226,104 @@ class TestDrill(BackupCommon):
         self.assertEqual(self.backup.drill_state, "passed")
         limit = fields.Datetime.now() + timedelta(days=7)
         self.assertLess(self.tenant.drill_on, limit)
+
+    # === READING === #
+
+    def read_newest(self):
+        self.tenant.verify_on = fields.Datetime.now()
+        self.env["saas.tenant"]._cron_verify()
+        self.run_operations()
+
+    def get_reads(self):
+        jobs = [job for job in self.driver.jobs if job["command"] == "verify"]
+        return [job["backup"] for job in jobs]
+
+    def test_the_newest_copy_of_each_tenant_is_read_once_in_each_day(self):
+        newest = self.create_backup(self.tenant)
+        tenants = self.env["saas.tenant"]
+        tenants._cron_verify()
+        moment = self.tenant.verify_on
+        day = timedelta(days=1)
+        self.assertLessEqual(moment, fields.Datetime.now() + day)
+        self.assertFalse(self.get_reads())
+        second = timedelta(seconds=1)
+        with freeze_time(moment + second) as clock:
+            for _minute in range(3):
+                tenants._cron_verify()
+                self.run_operations()
+                clock.tick(timedelta(minutes=1))
+        self.assertEqual(self.get_reads(), [newest.name])
+        self.assertAlmostEqual(self.tenant.verify_on, moment + day, delta=second)
+        self.assertAlmostEqual(newest.verified_on, moment, delta=2 * second)
+        self.assertEqual(newest.drill_state, "none")
+        self.assertFalse(self.driver.tasks)
+
+    @QUIET
+    def test_a_copy_that_rots_after_its_proof_is_found_told_and_not_used(self):
+        newest = self.create_backup(self.tenant)
+        self.drill(newest)
+        self.assertEqual(newest.drill_state, "passed")
+        self.driver.faults["verify"] = [("damaged", 1)]
+        self.read_newest()
+        self.assertEqual((newest.state, newest.drill_state), ("done", "failed"))
+        self.assertEqual(newest.message, "It is damaged.")
+        self.assertEqual(self.tenant._get_good_backups(), self.backup)
+        activity = self.tenant.activity_ids.filtered(
+            lambda a: a.user_id == self.manager
+        )
+        self.assertEqual(activity.summary, "A copy could not be restored")
+        self.assertIn("newest good one before it", activity.note)
+        # From now on the one that is offered instead is looked at.
+        self.read_newest()
+        self.assertEqual(self.get_reads()[-1], self.backup.name)
+        self.assertEqual(self.backup.drill_state, "none")
+
+    @QUIET
+    def test_the_copy_after_a_damaged_one_is_made_of_what_the_tenant_has(self):
+        self.driver.faults["verify"] = [("damaged", 1)]
+        self.read_newest()
+        self.assertEqual(self.backup.drill_state, "failed")
+        self.driver.unchanged = True
+        self.assertNotEqual(self.create_backup(self.tenant), self.backup)
+        self.assertTrue(self.driver.jobs[-1]["fresh"])
+        self.assertFalse(self.tenant.uncovered)
+        self.driver.unchanged = False
+        self.create_backup(self.tenant)
+        self.assertFalse(self.driver.jobs[-1]["fresh"])
+
+    @QUIET
+    def test_a_store_that_cannot_be_read_now_says_nothing_against_the_copy(self):
+        self.driver.faults["verify"] = [("unreachable", 75)] * 20
+        self.read_newest()
+        self.assertEqual(self.backup.drill_state, "none")
+        self.assertFalse(self.backup.verified_on)
+        self.assertFalse(self.tenant.activity_ids)
+
+    def test_a_copy_that_is_being_read_is_not_removed(self):
+        self.create_backup(self.tenant)
+        self.tenant.verify_on = fields.Datetime.now()
+        self.env["saas.tenant"]._cron_verify()
+        with self.assertRaisesRegex(UserError, "being used now"):
+            self.tenant._get_good_backups()[:1].action_remove()
+
+    def test_no_more_copies_are_read_at_once_than_the_limit(self):
+        self.patch(saas_backup_verify, "CONCURRENT", 2)
+        others = [self.create_running_tenant(f"other{number}") for number in range(2)]
+        for other in others:
+            self.create_backup(other)
+        self.env["saas.tenant"]._cron_verify()
+        tenants = self.tenant.union(*others)
+        tenants.verify_on = fields.Datetime.now()
+        for _minute in range(2):
+            self.env["saas.tenant"]._cron_verify()
+        reads = tenants.operation_ids.filtered(lambda o: o.kind == "verify")
+        self.assertEqual(len(reads), 2)
+        self.run_operations()
+        self.env["saas.tenant"]._cron_verify()
+        reads = tenants.operation_ids.filtered(lambda o: o.kind == "verify")
+        self.assertEqual(len(reads), 3)
+
+    # === ONE AT A TIME === #
 
     def test_one_drill_runs_at_a_time(self):
         other = self.create_running_tenant("other")
