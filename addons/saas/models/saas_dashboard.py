@@ -128,7 +128,11 @@ class SaasDashboard(models.AbstractModel):
         return items
 
     @api.model
-    def _make_rest(self, domain, model, total):
+    def _make_rest(self, domain, model, total, label=None):
+        """Return a line for those that are too many, if there are.
+
+        :param str label: what they have in common, where a model has several sorts
+        """
         rest = total - ITEMS_OF_A_SORT
         if rest <= 0:
             return []
@@ -137,7 +141,7 @@ class SaasDashboard(models.AbstractModel):
                 domain,
                 model=model,
                 subject=self.env[model]._description,
-                label=self.env._("More"),
+                label=label or self.env._("More"),
                 message=self.env._("One more is not shown here.")
                 if rest == 1
                 else self.env._("%s more are not shown here.", rest),

@@ -248,8 +248,7 @@ class SaasBackup(models.Model):
         """Take down what the task said of the finished copy."""
         values = {name: result[name] for name in RESULTS if name in result}
         self.write({**values, "date": parse_date(result["date"]), "state": "done"})
-        tenant = self.tenant_id
-        tenant.drill_on = tenant.drill_on or fields.Datetime.now()
+        self.tenant_id._plan_first_drill()
 
     def _set_same_as(self, other):
         """Nothing has changed since another copy, which stands for this day too."""

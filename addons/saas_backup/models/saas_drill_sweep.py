@@ -28,6 +28,13 @@ class SaasTenant(models.Model):
     drill_on = fields.Datetime(
         string="Next Drill", readonly=True, copy=False, index=True
     )
+    prove_by = fields.Datetime(
+        string="To Be Proven By",
+        readonly=True,
+        copy=False,
+        index=True,
+        help="When the last proof is older than the days of the policy.",
+    )
 
     @api.model
     def _cron_drill(self):
@@ -44,9 +51,19 @@ class SaasTenant(models.Model):
                 return
             tenant.drill_on = False
 
+    def _plan_first_drill(self):
+        now = fields.Datetime.now()
+        self.drill_on = self.drill_on or now
+        self.prove_by = self.prove_by or now + self._get_drill_interval()
+
     def _plan_drill(self, state):
         """Say when the next drill is due, after one that ended so."""
         now = fields.Datetime.now()
-        every = timedelta(days=self._get_policy().drill_days or 7)
+        every = self._get_drill_interval()
         pauses = {"passed": max(every - MARGIN, MARGIN), "undecided": SOON}
         self.drill_on = now + pauses.get(state, MARGIN)
+        if state == "passed":
+            self.prove_by = now + every
+
+    def _get_drill_interval(self):
+        return timedelta(days=self._get_policy().drill_days or 7)

@@ -60,6 +60,17 @@ class SaasTenant(models.Model):
         store=True,
         help="It has no good copy, or the last attempt to make or to prove one failed.",
     )
+    coverage = fields.Selection(
+        selection=[
+            ("failed", "Backup failed"),
+            ("unusable", "Copy cannot be restored"),
+        ],
+        string="Fault",
+        compute="_compute_coverage",
+        store=True,
+        index=True,
+        help="What became of the last attempt to make a copy, or to prove it.",
+    )
     coverage_message = fields.Char(
         string="Why", compute="_compute_coverage_message", groups="saas.group_viewer"
     )
@@ -87,9 +98,11 @@ class SaasTenant(models.Model):
             moments = [copy.confirmed or copy.date for copy in good]
             tenant.backup_date = max(moments, default=False)
             tenant.drill_date = max(passed.mapped("date_done"), default=False)
-            tenant.uncovered = (
-                not good or ended.state == "failed" or ended.drill_state == "failed"
-            )
+            if ended.state == "failed":
+                tenant.coverage = "failed"
+            else:
+                tenant.coverage = ended.drill_state == "failed" and "unusable"
+            tenant.uncovered = not good or bool(tenant.coverage)
 
     @api.depends("uncovered", "backup_ids.message", "drill_ids.message")
     def _compute_coverage_message(self):

@@ -1,6 +1,7 @@
 from . import test_recovery_key
 from . import test_saas_backup
 from . import test_saas_bucket
+from . import test_saas_dashboard
 from . import test_saas_drill
 from . import test_saas_recovery
 from . import test_saas_restore

@@ -226,6 +226,7 @@ class TestDrill(BackupCommon):
         self.assertEqual(self.backup.drill_state, "passed")
         limit = fields.Datetime.now() + timedelta(days=7)
         self.assertLess(self.tenant.drill_on, limit)
+        self.assertGreater(self.tenant.prove_by, self.tenant.drill_on)
 
     # === READING === #
 
