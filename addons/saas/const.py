@@ -97,8 +97,8 @@ MAX_BACKOFF = 60  # seconds between two tries
 REFUSED_BACKOFF = 600  # seconds, where a persistent kind was refused
 TROUBLED_ATTEMPTS = 3  # tries after which people should look
 
-# What the master asks for by itself after a provisioning or a build that failed.
-CLEAN_UPS = ("undo", "discard")
+# What the master asks for by itself after something else failed.
+CLEAN_UPS = {"undo", "discard"}
 
 # What a newer request replaces as long as it has not begun.
 SUPERSEDABLE = (

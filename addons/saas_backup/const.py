@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from odoo.addons.saas.const import KINDS, TRANSITIONS, Kind
+from odoo.addons.saas.const import CLEAN_UPS, KINDS, TRANSITIONS, Kind
 
 # === KINDS OF OPERATIONS === #
 
@@ -73,6 +73,7 @@ BACKUP_KINDS = {
 }
 
 KINDS.update(BACKUP_KINDS)
+CLEAN_UPS.add("undo_restore")
 KINDS["erase"] = dataclasses.replace(
     KINDS["erase"],
     # Before the key is destroyed, and after all that does not need a store.

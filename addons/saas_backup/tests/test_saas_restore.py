@@ -194,6 +194,23 @@ class TestRestoreInPlace(BackupCommon):
         self.assertTrue(self.tenant.troubled)
         self.assertNothingLeft()
 
+    @QUIET
+    def test_a_restore_that_was_taken_back_can_be_asked_for_again(self):
+        failed = self.tenant.action_restore(self.backup.id)
+        self.patch(
+            self.env.registry["saas.tenant"],
+            "_answers",
+            lambda tenant: self.held is self.live or failed.state == "failed",
+        )
+        self.run_operations()
+        self.assertEqual(failed.state, "failed")
+        self.assertIs(self.held, self.live)
+        operation = failed.action_retry()
+        self.run_operations()
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertIsNot(self.held, self.live)
+        self.assertNothingLeft()
+
     def test_asking_twice_gives_the_restore_that_is_under_way(self):
         operation = self.tenant.action_restore(self.backup.id)
         self.assertEqual(self.tenant.action_restore(self.backup.id), operation)
