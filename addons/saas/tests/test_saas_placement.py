@@ -22,7 +22,7 @@ class TestPlacement(SaasCommon):
         self.gpu = self.env["saas.label"].create({"name": "gpu"})
 
     def add_server(self, name, **values):
-        return self.server.copy({"name": name, **values})
+        return self.server.copy({"name": name, "active": True, **values})
 
     def measure(self, server, memory=16, memory_free=8, disk=100, disk_free=60):
         server.write(

@@ -425,7 +425,7 @@ class TestSetup(SetupCommon):
         self.step("tenant").action_continue(tenant.id)
         shown = self.describe("tenant")
         self.assertEqual(shown["state"], "checking")
-        self.assertEqual(len(shown["progress"]), 9)
+        self.assertEqual(len(shown["progress"]), 10)
         self.run_operations()
         shown = self.describe("tenant")
         self.assertEqual(shown["state"], "ok")

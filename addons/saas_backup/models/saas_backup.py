@@ -269,4 +269,6 @@ class SaasBackup(models.Model):
 
 def parse_date(text):
     """Return a moment in Odoo's way, UTC without saying so."""
-    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+    return (
+        datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    )
