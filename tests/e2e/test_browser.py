@@ -39,7 +39,7 @@ def test_an_operator_makes_a_tenant_watches_it_and_lands_in_it(master, desk, nam
         page.click("button[name=action_provision]")
         try:
             steps = page.locator(".o_saas_latest_steps li")
-            expect(steps).to_have_count(9)
+            expect(steps).to_have_count(10)
             expect(page.locator(".o_arrow_button_current")).to_have_text(
                 re.compile("Provisioning|Running")
             )
@@ -47,7 +47,7 @@ def test_an_operator_makes_a_tenant_watches_it_and_lands_in_it(master, desk, nam
             expect(page.locator(".o_arrow_button_current")).to_have_text(
                 "Running", timeout=60 * SECONDS
             )
-            expect(steps.locator(".fa-check-circle")).to_have_count(9)
+            expect(steps.locator(".fa-check-circle")).to_have_count(10)
 
             with page.expect_popup() as popup:
                 page.click("button[name=action_login]")

@@ -182,7 +182,7 @@ def make_tenant(set_up, page, empty):
     expect(page.locator(".o-autocomplete--dropdown-menu")).to_have_count(0)
     page.screenshot(path=SCREENSHOTS / "set-up-new-tenant-1280.png")
     page.locator(".modal .o_form_button_save").click()
-    expect(set_up.of("tenant").locator(".o_saas_setup_progress li")).to_have_count(9)
+    expect(set_up.of("tenant").locator(".o_saas_setup_progress li")).to_have_count(10)
     set_up.expect_ready("tenant", seconds=120)
     host = f"http://{name}.tenants.localhost:{empty.port}"
     expect(set_up.of("tenant")).to_contain_text(f"{name} runs at {host}")
