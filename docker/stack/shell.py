@@ -114,20 +114,21 @@ class Shell:
         )
         return done.stdout.strip() if done.returncode == 0 else ""
 
-    def pipe(self, argv: Sequence[str], source: IO[bytes], failure: str) -> None:
-        """Run a program that reads a file; its output goes to the log as it comes.
+    def pipe(
+        self, argv: Sequence[str], source: IO[bytes], failure: str, name: str
+    ) -> None:
+        """Run a program that reads a file; its output goes to a log as it comes.
 
+        :param str name: of that log, which is its own: others may run meanwhile
         :raise StackError: it failed
         """
-        with self.log.open("a+b") as log:
-            log.write(f"$ {' '.join(argv)}\n".encode())
-            log.flush()
-            began = log.seek(0, os.SEEK_END)
+        path = self.log.with_name(f"{name}.log")
+        with path.open("wb") as log:
             done = subprocess.run(
                 list(argv), stdin=source, stdout=log, stderr=log, check=False
             )
-            log.seek(began)
-            said = log.read().decode(errors="replace")
+        said = path.read_text(encoding="utf-8", errors="replace")
+        self._write(argv, f"its output is in {path.name}\n", done.returncode)
         if done.returncode:
             raise StackError(failure, tail(said))
 

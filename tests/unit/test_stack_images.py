@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import types
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,43 @@ def test_packages_come_from_the_mirror_that_the_operator_names():
 def test_a_base_image_without_a_mirror_is_said_with_what_to_do():
     with pytest.raises(StackError, match="names no Debian mirror: set DEBIAN_MIRROR"):
         _mirror("")
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """What was built, in its order; ``builds.broken`` cannot be."""
+
+    class Builds(list):
+        broken = ""
+
+        def build(self, _settings, _shell, image, _base):
+            if image.name == self.broken:
+                raise StackError(f"{image.name} cannot be built.")
+            assert not image.parent or image.parent in self
+            self.append(image.name)
+            return image.name != "saas-base"
+
+    builds = Builds()
+    monkeypatch.setattr(images, "build", builds.build)
+    monkeypatch.setattr(images, "base_of", lambda _settings, _image: "base")
+    monkeypatch.setattr(images, "ensure_foreign_base", lambda _shell, _base: None)
+    return builds
+
+
+def test_each_image_is_built_after_the_one_that_it_builds_on(builds):
+    said = images.ensure(
+        types.SimpleNamespace(root=settings.ROOT), None, lambda _text: None
+    )
+    names = [image.name for image in images.IMAGES]
+    assert sorted(builds) == sorted(names)
+    assert said == names[1:]
+
+
+def test_what_builds_on_an_image_that_cannot_be_built_is_not_begun(builds):
+    builds.broken = "saas-odoo"
+    with pytest.raises(StackError) as caught:
+        images.ensure(
+            types.SimpleNamespace(root=settings.ROOT), None, lambda _text: None
+        )
+    assert caught.value.message == "saas-odoo cannot be built."
+    assert "saas-master" not in builds
