@@ -550,3 +550,22 @@ def list_copies(engine, stack, uid):
         remove=True,
     )
     return output.decode().split()
+
+
+@pytest.mark.parametrize(
+    ("action", "status"), [("action_sleep", "paused"), ("action_stop", "exited")]
+)
+def test_who_sleeps_or_is_stopped_is_copied_and_not_started(
+    master, engine, stack, tenant, action, status
+):
+    uid = master.read("saas.tenant", tenant, "uid")
+    assert master.run(tenant, action)[0] == "done"
+    container = engine.containers.get(f"saas-{uid}")
+    started = container.attrs["State"]["StartedAt"]
+    assert container.status == status
+
+    backup = back_up(master, tenant)
+    assert master.read("saas.backup", backup, "size") > 0
+    container.reload()
+    assert container.status == status
+    assert container.attrs["State"]["StartedAt"] == started
