@@ -302,6 +302,9 @@ def test_a_customer_and_the_copies(master, mailbox, new_desk, new_visitor, galle
     gallery.take(page, "portal-certificate")
     link = page.get_by_role("link", name="Download").get_attribute("href")
     assert page.evaluate(FETCH, link) == [200, "%PDF"]
+    page.locator("a[href*='/saas/verify/']").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    gallery.take(page, "website-certificate-check")
     assert not gallery.flaws, "\n".join(gallery.flaws)
     assert not desk.errors, "\n".join(desk.errors)
 
