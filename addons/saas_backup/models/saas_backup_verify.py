@@ -78,7 +78,7 @@ class SaasBackup(models.Model):
     def _explain_fault(self):
         """Return what is wrong with it, and which copy to use instead."""
         previous = self.tenant_id._get_good_backups().filtered(
-            lambda backup: backup.date < self.date
+            lambda backup: (backup.date, backup.id) < (self.date, self.id)
         )[:1]
         if previous:
             advice = self.env._(

@@ -99,7 +99,6 @@ class TestBackupDashboard(BackupCommon):
 
     @QUIET
     def test_a_copy_that_rots_after_its_proof_is_shown_as_one_that_failed_it(self):
-        self.backup.date = self.now - timedelta(hours=5)
         newest = self.create_backup(self.tenant)
         newest.action_drill()
         self.run_operations()
