@@ -203,8 +203,8 @@ def mirror(settings: Settings, shell: Shell) -> str:
     if settings["DEBIAN_MIRROR"]:
         return settings["DEBIAN_MIRROR"].rstrip("/")
     sources = shell.docker(
-        *("run", "--rm", "--network", "none", "--entrypoint", "sh"),
-        *(settings["BASE_IMAGE"], "-c"),
+        *("run", "--rm", "--label", f"saas.stack={settings.stack}-images"),
+        *("--network", "none", "--entrypoint", "sh", settings["BASE_IMAGE"], "-c"),
         "cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true",
     )
     found = APT_SOURCE.search(sources)

@@ -25,7 +25,13 @@ for path in sys.argv[1:]:
 
 def flip(bench, keys):
     docker(
-        *("run", "--rm", "--volume", f"{bench.store}:/mnt/store"),
+        *(
+            "run",
+            "--rm",
+            *backup_bench_docker.MARK,
+            "--volume",
+            f"{bench.store}:/mnt/store",
+        ),
         *(backup_bench_docker.IMAGE, "python3", "-c", FLIP),
         *(f"/mnt/store/{key}" for key in keys),
     )

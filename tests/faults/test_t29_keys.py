@@ -55,7 +55,13 @@ def test_t29_a_lost_or_wrong_key_is_told_and_the_daily_look_finds_it(
 ):
     bench.run("backup", tenant, backup="b1")
     docker(
-        *("run", "--rm", "--volume", f"{bench.store}:/mnt/store"),
+        *(
+            "run",
+            "--rm",
+            *backup_bench_docker.MARK,
+            "--volume",
+            f"{bench.store}:/mnt/store",
+        ),
         *(backup_bench_docker.IMAGE, "rm", f"/mnt/store/tenants/{tenant}/key"),
     )
     other = bench.add_tenant(schema="")

@@ -147,6 +147,12 @@ def test_t30_an_erased_customer_cannot_be_restored(bench, tenant, fresh, found):
 
 def in_store(bench, script):
     docker(
-        *("run", "--rm", "--volume", f"{bench.store}:/mnt/store"),
+        *(
+            "run",
+            "--rm",
+            *backup_bench_docker.MARK,
+            "--volume",
+            f"{bench.store}:/mnt/store",
+        ),
         *(backup_bench_docker.IMAGE, "sh", "-c", script),
     )

@@ -33,6 +33,8 @@ IMAGE = os.environ.get("SAAS_TOOLBOX_IMAGE", "saas-toolbox")
 ODOO = os.environ.get("SAAS_ODOO_IMAGE", "saas-odoo:19.0")
 STACK = postgres_bench.STACK
 LABELS = {"saas.stack": STACK}
+# Other levels run beside this one, and count what is on the engine without a mark.
+MARK = ("--label", f"saas.stack={STACK}")
 PASSWORD = "p:a\\ss'word"
 TEMPLATE = "tpl00000000c3"
 RECOVERY = keys.new_recovery_key()
@@ -317,7 +319,7 @@ class BackupBench:
     def stored(self) -> dict[str, int]:
         """What lies in the store, by its key."""
         output = docker(
-            *("run", "--rm", "--volume", f"{self.store}:/mnt/store", IMAGE),
+            *("run", "--rm", *MARK, "--volume", f"{self.store}:/mnt/store", IMAGE),
             *("find", "/mnt/store", "-type", "f", "-printf", "%P %s\\n"),
         )
         rows = (line.rsplit(" ", 1) for line in output.splitlines())

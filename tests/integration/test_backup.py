@@ -322,6 +322,7 @@ def test_the_hash_of_the_engine_in_the_image_is_the_one_of_this_tree(bench, tena
     output = docker(
         "run",
         "--rm",
+        *backup_bench_docker.MARK,
         backup_bench_docker.IMAGE,
         "sha256sum",
         "/usr/lib/saas/odoo/addons/saas_backup/engine/job.py",

@@ -276,7 +276,7 @@ class DriverContract:
         assert driver.observe(UID).phase == Phase.PAUSED
         driver.unpause(UID)
         driver.unpause(UID)
-        assert driver.observe(UID).phase == Phase.RUNNING
+        bench.settle(UID, Phase.RUNNING)
 
     def test_a_stopped_tenant_cannot_be_paused(self, bench, driver):
         bench.run(bench.spec())
@@ -290,7 +290,8 @@ class DriverContract:
         bench.run(bench.spec())
         driver.pause(UID)
         driver.start(UID)
-        assert driver.observe(UID).phase == Phase.RUNNING
+        # A look at its health that met the pause counts until the next one.
+        bench.settle(UID, Phase.RUNNING)
 
     def test_a_paused_tenant_can_be_stopped(self, bench, driver):
         bench.run(bench.spec())
