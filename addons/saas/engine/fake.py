@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import functools
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
@@ -43,10 +44,12 @@ def _verb(method: F) -> F:
     def call(self: Recorder, *args: Any, **kwargs: Any) -> Any:
         name = method.__name__
         subject = getattr(args[0], "uid", args[0]) if args else ""
-        self.calls.append((name, subject))
-        self._before(name)
-        result = method(self, *args, **kwargs)
-        self._after(name)
+        # Real ones do some of their work side by side.
+        with self._lock:
+            self.calls.append((name, subject))
+            self._before(name)
+            result = method(self, *args, **kwargs)
+            self._after(name)
         return result
 
     return call  # type: ignore[return-value]
@@ -61,6 +64,7 @@ class Recorder:
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.calls: list[tuple[str, Any]] = []
+        self._lock = threading.RLock()
 
     def _before(self, name: str) -> None:
         """Called before anything is done."""
