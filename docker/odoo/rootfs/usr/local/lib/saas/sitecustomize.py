@@ -23,9 +23,10 @@ TARGET = "odoo.sql_db"
 SHARED = "postgres"
 PATIENCE = 10  # seconds to wait for a connection
 PAUSE = 0.02
-# What PostgreSQL says as long as a new tenant's database is being made.
-NOT_YET = ("is not permitted to log in", "does not exist")
-SECONDS_TO_APPEAR = 60  # after the start of the process
+# What PostgreSQL says as long as a new tenant's database is being made: it looks at the
+# role before it looks for the database. One that is missing later is an error at once.
+NOT_YET = "is not permitted to log in"
+SECONDS_TO_OPEN = 60  # after the start of the process
 
 
 def own_database(name, configured):
@@ -56,7 +57,7 @@ def wait_for_connections(module):
     the start for the database.
     """
     borrow = module.ConnectionPool.borrow
-    starting_until = time.monotonic() + SECONDS_TO_APPEAR
+    starting_until = time.monotonic() + SECONDS_TO_OPEN
 
     @functools.wraps(borrow)
     def patient(*args, **kwargs):
@@ -68,8 +69,7 @@ def wait_for_connections(module):
                 if time.monotonic() > until:
                     raise
             except module.psycopg2.OperationalError as error:
-                appears = any(words in str(error) for words in NOT_YET)
-                if not appears or time.monotonic() > starting_until:
+                if NOT_YET not in str(error) or time.monotonic() > starting_until:
                     raise
             time.sleep(PAUSE)
 
