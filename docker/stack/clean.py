@@ -15,6 +15,8 @@ IPTABLES = tuple(
     for kind in ("nft", "legacy")
     for family in ("iptables", "ip6tables")
 )
+# Addresses are translated for the older protocol alone.
+TABLES = {"iptables": ("filter", "nat"), "ip6tables": ("filter",)}
 LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 
 
@@ -103,7 +105,7 @@ def remove_images(shell: Shell) -> int:
 
 def firewall_removal(rules: str, stack: str) -> list[list[str]]:
     """What removes our rules, from what ``iptables -S`` says, jumps before chains."""
-    chains = {f"SAAS-{stack}-IN", f"SAAS-{stack}-FWD"}
+    chains = {f"SAAS-{stack}-{end}" for end in ("IN", "FWD", "OUT", "NAT")}
     jumps, flushes, deletions = [], [], []
     for line in rules.splitlines():
         action, chain, *rest = line.split()
@@ -119,15 +121,26 @@ def remove_firewall(shell: Shell, stack: str) -> int:
     """Remove our chains and the jumps to them, whichever iptables made them."""
     removed = 0
     for program in IPTABLES:
-        # Merely asking the legacy one would load its tables into the kernel.
-        unused = program.endswith("legacy") and not LEGACY_TABLES.exists()
-        if unused or shutil.which(program) is None:
+        if shutil.which(program) is None:
             continue
-        rules = shell.root([program, "-w", "-S"], check=False).stdout
-        for arguments in firewall_removal(rules, stack):
-            shell.root([program, "-w", *arguments], check=False)
-            removed += 1
+        for table in _tables(program):
+            command = [program, "-w", "-t", table]
+            rules = shell.root([*command, "-S"], check=False).stdout
+            for arguments in firewall_removal(rules, stack):
+                shell.root([*command, *arguments], check=False)
+                removed += 1
     return removed
+
+
+def _tables(program: str) -> list[str]:
+    """Where rules of ours may be."""
+    family, _dash, kind = program.partition("-")
+    tables = list(TABLES[family])
+    if kind == "legacy":
+        # Merely asking it for a table would load that into the kernel.
+        loaded = LEGACY_TABLES.read_text().split() if LEGACY_TABLES.exists() else []
+        tables = [table for table in tables if table in loaded]
+    return tables
 
 
 def stop(settings: Settings, shell: Shell) -> list[str]:

@@ -54,6 +54,26 @@ def test_a_tenant_connects_to_postgresql_on_the_gateway_and_to_nothing_else_here
     assert set(found.values()) <= {"no answer", "ECONNREFUSED", "EHOSTUNREACH"}, found
 
 
+def test_the_kernel_itself_leads_a_tenant_to_postgresql(stack, alfa):
+    """And no program between them, which would take as long again as the database."""
+    target = [os.environ["SAAS_TENANT_GATEWAY"], PG_PORT]
+    before = count_led(stack)
+    assert set(alfa.run(machine.CONNECT, [target]).values()) == {"open"}
+    assert count_led(stack) > before
+
+
+def count_led(stack):
+    """How many connections were led from the gateway to PostgreSQL."""
+    script = """
+for program in iptables-nft iptables-legacy; do
+    $program -w -t nat -vnxL "SAAS-$SAAS_STACK-NAT" 2>/dev/null
+done
+"""
+    listed = stack.container("firewall").exec_run(["sh", "-c", script])
+    lines = listed.output.decode().splitlines()
+    return sum(int(line.split()[0]) for line in lines if "DNAT" in line)
+
+
 def test_no_datagram_of_a_tenant_reaches_this_machine(alfa):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("0.0.0.0", 0))

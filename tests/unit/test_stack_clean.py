@@ -10,10 +10,12 @@ RULES = """\
 -N DOCKER-USER
 -N SAAS-saas-FWD
 -N SAAS-saas-IN
+-N SAAS-saas-OUT
 -N SAAS-saas-test-IN
 -A INPUT -i saas0 -j SAAS-saas-IN
 -A INPUT -i saastest0 -j SAAS-saas-test-IN
 -A DOCKER-USER -i saas0 -j SAAS-saas-FWD
+-A DOCKER-USER -o saas0 -j SAAS-saas-OUT
 -A DOCKER-USER -j RETURN
 -A SAAS-saas-IN -j DROP
 """
@@ -23,10 +25,28 @@ def test_jumps_are_removed_before_chains_and_nothing_else_is():
     assert clean.firewall_removal(RULES, "saas") == [
         ["-D", "INPUT", "-i", "saas0", "-j", "SAAS-saas-IN"],
         ["-D", "DOCKER-USER", "-i", "saas0", "-j", "SAAS-saas-FWD"],
+        ["-D", "DOCKER-USER", "-o", "saas0", "-j", "SAAS-saas-OUT"],
         ["-F", "SAAS-saas-FWD"],
         ["-F", "SAAS-saas-IN"],
+        ["-F", "SAAS-saas-OUT"],
         ["-X", "SAAS-saas-FWD"],
         ["-X", "SAAS-saas-IN"],
+        ["-X", "SAAS-saas-OUT"],
+    ]
+
+
+def test_translated_addresses_are_removed_too():
+    rules = """\
+-P PREROUTING ACCEPT
+-N DOCKER
+-N SAAS-saas-NAT
+-A PREROUTING -i saas0 -j SAAS-saas-NAT
+-A SAAS-saas-NAT -j RETURN
+"""
+    assert clean.firewall_removal(rules, "saas") == [
+        ["-D", "PREROUTING", "-i", "saas0", "-j", "SAAS-saas-NAT"],
+        ["-F", "SAAS-saas-NAT"],
+        ["-X", "SAAS-saas-NAT"],
     ]
 
 
