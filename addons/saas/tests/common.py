@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from odoo.tests import TransactionCase, new_test_user
 
+from odoo.addons.base.models.ir_qweb import IrQweb
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..engine import sealing
@@ -20,6 +21,10 @@ from ..engine.fake import FakeDatabaseServer, FakeDriver, FakeProxy
 from ..models import saas_sealed_mixin, saas_tenant_actions, saas_tenant_steps
 
 IMAGE = "saas-odoo:19.0"
+
+# Odoo makes the bundles of all pages before tests with pages, which takes 20 seconds.
+# No browser asks for them here; the end-to-end tests have browsers.
+IrQweb._pregenerate_assets_bundles = lambda _self: []
 
 
 class SaasCommon(TransactionCase):

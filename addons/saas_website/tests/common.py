@@ -1,8 +1,10 @@
 import re
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from lxml import html
 
+from odoo.http import Request
 from odoo.tests import HttpCase
 
 from odoo.addons.mail.tests.common import MockEmail
@@ -79,8 +81,13 @@ class PagesCommon(SignupCommon, HttpCase):
         )
 
     def csrf(self):
-        page = html.fromstring(self.url_open("/saas/login-link").content)
-        return page.xpath("//input[@name='csrf_token']/@value")[0]
+        """Return the token of the session that the browser has, without a page."""
+        sids = [c.value for c in self.opener.cookies if c.name == "session_id"]
+        if not sids:
+            self.authenticate(None, None)
+            sids = [self.session.sid]
+        session = SimpleNamespace(sid=sids[-1])
+        return Request.csrf_token(SimpleNamespace(env=self.env, session=session))
 
     def signup_url(self):
         return f"/plans/{self.env['ir.http']._slug(self.plan)}/signup"
