@@ -5,7 +5,7 @@ from odoo.addons.saas.engine import odoo_database
 from odoo.addons.saas.engine.driver import CONFIG_DIRECTORY, Limits, TaskPhase, TaskSpec
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 
-from .saas_store import MEGABYTE
+from .saas_store import MEGABYTE, WAIT_SECONDS, wait_while_running
 
 RESTORE_KEY = "restore"
 ERASE_KEY = "erase"
@@ -126,7 +126,7 @@ class SaasTenant(models.Model):
         driver = self._driver()
         if driver.observe_task(self.uid, key).phase == TaskPhase.ABSENT:
             driver.start_task(self.uid, prepare())
-        task = driver.observe_task(self.uid, key)
+        task = wait_while_running(driver, self.uid, key, WAIT_SECONDS)
         if task.phase == TaskPhase.RUNNING:
             raise RetryableError(waiting, reason="not_ready", seconds=1, waiting=True)
         driver.delete_task(self.uid, key)

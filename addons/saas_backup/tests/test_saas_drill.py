@@ -10,7 +10,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..models import saas_backup_verify
+from ..models import saas_backup_verify, saas_store
 from .common import BackupCommon
 
 QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
@@ -130,6 +130,8 @@ class TestDrill(BackupCommon):
         self.assertThrowawayGone(self.backup.drill_ids)
 
     def test_what_is_on_the_server_for_a_drill_is_no_orphan(self):
+        self.patch(saas_store, "SHORT", timedelta(0))
+        self.patch(saas_store, "WAIT_SECONDS", 0)
         self.driver.outcomes["restore"] = None
         self.run_once(self.backup.action_drill())
         self.assertIn(self.backup.drill_ids.uid, self.databases.databases)
