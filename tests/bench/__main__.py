@@ -22,9 +22,6 @@ PAUSE = 2.0
 
 GROUPS = {"": "ABECDFGHIJKLMNOP", "tenant": "ABECD", "backup": "FGHIJKLMNOP"}
 
-LONG = "IJKLM"
-"""Arms of a gigabyte, which run in every second round only."""
-
 
 def main(only: str = "") -> int:
     rounds = int(os.environ.get("SAAS_BENCH_N", "10"))
@@ -51,8 +48,6 @@ def _run_round(number: int, chosen: list[arms.Arm]) -> list[report.Sample]:
     turn = number % len(chosen)
     samples = []
     for arm in chosen[turn:] + chosen[:turn]:
-        if arm.key in LONG and number % 2:
-            continue
         time.sleep(PAUSE)
         load = os.getloadavg()[0]
         measured = arm.measure()

@@ -37,7 +37,7 @@ def find_unknown(text):
     ]
 
 
-@pytest.mark.parametrize("text", read_expressions())
+@pytest.mark.parametrize("text", list(read_expressions()))
 def test_a_view_calls_nothing_that_a_browser_does_not_know(text):
     assert find_unknown(text) == []
 
