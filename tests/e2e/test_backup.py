@@ -12,83 +12,18 @@ import boto3
 import docker
 import moto.server
 import pytest
-import requests
 from nacl.public import PrivateKey
 
+from .copies import (
+    ATTACH,
+    ATTACHMENTS,
+    Inside,
+    back_up,
+    log_in,
+    look_into_the_store,
+    lose,
+)
 from .web import Session
-
-ATTACHMENTS = 20
-
-# In the tenant's own container, as its Odoo: files of several sizes, one of them empty.
-ATTACH = f"""
-import os
-env["ir.attachment"].create([
-    {{"name": f"e2e-{{number}}", "raw": os.urandom(number * 7000)}}
-    for number in range({ATTACHMENTS})
-])
-env["res.partner"].create({{"name": "Made before the copy"}})
-env.cr.commit()
-print("attached")
-"""
-
-COUNTED = ("res_partner", "res_users", "ir_model_data", "ir_ui_view", "res_groups")
-
-
-class Inside:
-    """A tenant as one sees it from within its container and its database."""
-
-    def __init__(self, stack, uid):
-        self.stack = stack
-        self.uid = uid
-
-    def run(self, *command):
-        result = self.stack.tenant_container(self.uid).exec_run(list(command))
-        output = result.output.decode()
-        assert result.exit_code == 0, output
-        return output
-
-    def shell(self, code):
-        self.run(
-            "sh",
-            "-c",
-            'printf %s "$1" | odoo shell --no-http --log-level=error',
-            "shell",
-            code,
-        )
-
-    def hashes(self):
-        """SHA-256 of each file of the filestore, by its name."""
-        folder = f"/var/lib/odoo/filestore/{self.uid}"
-        output = self.run(
-            *("sh", "-c", 'cd "$1" && find ?? -type f -exec sha256sum {} +', "sh"),
-            folder,
-        )
-        return dict(line.split(None, 1)[::-1] for line in output.splitlines())
-
-    def counts(self):
-        return {
-            table: self.stack.sql(f"SELECT count(*) FROM {table}", self.uid)[0]
-            for table in COUNTED
-        }
-
-    def attachments(self):
-        """Name and checksum of what the test has attached."""
-        return self.stack.sql(
-            "SELECT name, checksum, file_size FROM ir_attachment"
-            " WHERE name LIKE 'e2e-%' ORDER BY name",
-            self.uid,
-        )
-
-
-def lose(engine, stack, uid):
-    """Have all of a tenant vanish from the server, as by a disk that died."""
-    engine.containers.get(f"saas-{uid}").remove(force=True, v=True)
-    for kind in ("state", "config"):
-        engine.volumes.get(f"saas-{uid}-{kind}").remove()
-    stack.sql(f"DROP DATABASE {uid} WITH (FORCE)")
-    stack.sql(f"DROP ROLE {uid}")
-    assert not stack.take_inventory().of(uid) - {("routes", f"{uid}.yml")}
-
 
 # All that a master knows of a tenant, so that it is as if it had never known it.
 FORGET = """
@@ -104,26 +39,6 @@ DELETE FROM saas_backup WHERE tenant_id IN (SELECT id FROM gone);
 DELETE FROM saas_domain WHERE tenant_id IN (SELECT id FROM gone);
 DELETE FROM saas_tenant WHERE id IN (SELECT id FROM gone);
 """
-
-
-def log_in(master, tenant):
-    """Follow a one-time link into the tenant; the page at its end."""
-    url = master.call("saas.tenant", "get_login_url", tenant)
-    answer = requests.get(url, timeout=60)
-    assert answer.status_code == 200, answer.text[:500]
-    assert "/odoo" in answer.url, answer.url
-
-
-def back_up(master, tenant):
-    state, message = master.run(tenant, "action_backup")
-    assert state == "done", message
-    [backup] = master.search(
-        "saas.backup",
-        [("tenant_id", "=", tenant), ("state", "=", "done")],
-        limit=1,
-        order="date desc",
-    )
-    return backup
 
 
 class Bucket:
@@ -397,21 +312,6 @@ def test_a_master_that_lost_all_takes_a_tenant_up_from_its_copies(
     back_up(master, tenant)
     master.call("saas.recovery", "unlink", [recovery])
     master.run(tenant, "action_delete", True)
-
-
-def look_into_the_store(master, recovery_key):
-    [store] = master.search("saas.store", [("kind", "=", "directory")], limit=1)
-    [server] = master.search("saas.server", [], limit=1)
-    values = {"store_id": store, "server_id": server, "recovery_key": recovery_key}
-    recovery = master.create("saas.recovery", values)
-    master.call("saas.recovery", "action_look", [recovery])
-    until = time.monotonic() + 120
-    while master.read("saas.recovery", recovery, "check_state") == "checking":
-        assert time.monotonic() < until
-        time.sleep(0.5)
-    message = master.read("saas.recovery", recovery, "check_message")
-    assert master.read("saas.recovery", recovery, "check_state") == "ok", message
-    return recovery
 
 
 def test_a_restore_in_place_takes_back_what_was_done_since(master, stack, filled):

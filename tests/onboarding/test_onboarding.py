@@ -1,39 +1,15 @@
 """An operator's first hour: from a master that has nothing to the first tenant."""
 
-import os
 import re
 import secrets
 
-import pytest
 from playwright.sync_api import expect
 
 from e2e.desk import DESK, PHONE, SECONDS
 from e2e.mailbox import Mailbox
-from stack import clean, settings
-from stack.demo import STACK_PHASES, Stack
-from stack.shell import Progress, Shell
+from stack import settings
 
 SCREENSHOTS = settings.ROOT / ".cache" / "screenshots"
-
-
-@pytest.fixture(scope="module")
-def empty():
-    """A second stack, made as make demo makes it, whose master has no server."""
-    values = settings.load_empty()
-    log = values.cache / "logs" / f"{values.stack}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    shell = Shell(log)
-    # What a run that was killed has left would not be empty.
-    clean.remove_stack(shell, values.stack)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            # Compose prefers what the environment says, which is of the other stack.
-            for name in [name for name in os.environ if name.startswith("SAAS_")]:
-                patch.delenv(name)
-            Stack(values, shell, Progress(STACK_PHASES)).up()
-        yield values
-    finally:
-        clean.remove_stack(shell, values.stack)
 
 
 class SetUp:
