@@ -3,9 +3,16 @@
 Each step has a tenant of its own that waits at its fail point until all others of the
 round are at theirs; then one kill ends them all. What becomes of each must be what
 becomes of a tenant that met no kill.
+
+Restores and drills start an Odoo in each of their lives: of their steps each run takes
+some by chance, by the seed that it prints. ``SAAS_SEED`` takes the same again, and
+``SAAS_ALL_STEPS=1`` takes all.
 """
 
 import dataclasses
+import os
+import random
+import secrets
 import time
 
 import pytest
@@ -20,9 +27,13 @@ FAIL_POINTS = "/var/lib/odoo/fail-points"
 MOMENTS = ("before", "after")
 PLACE = ("provision", "place")
 SECONDS = 240
+SEED = os.environ.get("SAAS_SEED") or secrets.token_hex(3)
+ALL_STEPS = bool(os.environ.get("SAAS_ALL_STEPS"))
 ACTIONS = {
     "provision": ("action_provision",),
     "backup": ("action_backup",),
+    "restore": ("action_restore",),
+    "drill": ("action_drill",),
     "delete": ("action_delete",),
     "erase": ("action_delete", True),
 }
@@ -41,6 +52,8 @@ class End:
 ENDS = {  # states of operation, tenant and copies, and the number of things
     "provision": ("done", "running", set(), 6),
     "backup": ("done", "running", {"done"}, 6),
+    "restore": ("done", "running", {"done"}, 6),
+    "drill": ("done", "running", {"done"}, 6),
     "delete": ("done", "deleting", {"done"}, 5),
     "erase": ("done", "deleted", set(), 0),
 }
@@ -55,8 +68,19 @@ class Crashes:
 
     def ask(self, kind, tenant):
         action, *arguments = ACTIONS[kind]
+        if kind == "drill":
+            copy = self._find_newest_copy(tenant)
+            [operation] = self.master.call("saas.backup", action, copy)
+            return operation
+        if kind == "restore":
+            arguments = [self._find_newest_copy(tenant)]
         [operation] = self.master.call("saas.tenant", action, tenant, *arguments)
         return operation
+
+    def _find_newest_copy(self, tenant):
+        domain = [("tenant_id", "=", tenant), ("state", "=", "done")]
+        [copy] = self.master.search("saas.backup", domain, order="date desc", limit=1)
+        return copy
 
     def kill_at(self, tenants):
         """Ask it of {(kind, step): tenant}, and kill each at its step; their ends.
@@ -112,6 +136,13 @@ class Crashes:
                 for sort, name in self.stack.take_inventory().of(uid)
             ),
         )
+
+    def find_throwaways(self):
+        """What is left of those that copies were tried in."""
+        inventory = self.stack.take_inventory()
+        drills = self.master.search("saas.drill", [])
+        uids = [self.master.read("saas.drill", drill, "uid") for drill in drills]
+        return {found for uid in uids for found in inventory.of(uid)}
 
     def _find_uid(self, tenant):
         return self.master.read("saas.tenant", tenant, "uid")
@@ -199,7 +230,21 @@ def copied_or_deleted(provisioned, kill_at_every_step):
 
 
 @pytest.fixture(scope="module")
-def erased(copied_or_deleted, kill_at_every_step):
+def restored_or_tried(copied_or_deleted, crashes, undisturbed, tenants):
+    """Those that have a copy and run, one of them for each step at a time."""
+    chosen = [key for key in undisturbed if key[0] in ("restore", "drill")]
+    copied = [kind for kind, _step in copied_or_deleted].count("backup")
+    if not ALL_STEPS:
+        chosen = random.Random(SEED).sample(chosen, copied)
+    ends = {}
+    for first in range(0, len(chosen), copied):
+        steps = chosen[first : first + copied]
+        ends |= crashes.kill_at(dict(zip(steps, tenants, strict=False)))
+    return ends
+
+
+@pytest.fixture(scope="module")
+def erased(restored_or_tried, kill_at_every_step):
     return kill_at_every_step("erase")
 
 
@@ -221,6 +266,16 @@ def test_a_copy_or_deletion_killed_at_any_step_ends_the_same(
     undisturbed, copied_or_deleted
 ):
     assert_same(copied_or_deleted, undisturbed, "backup", "delete")
+
+
+def test_a_restore_or_drill_killed_at_any_step_ends_the_same(
+    undisturbed, restored_or_tried, crashes, capsys
+):
+    with capsys.disabled():
+        print(f"\nSAAS_SEED={SEED} killed {sorted(restored_or_tried)}")
+    expected = {key: undisturbed[key] for key in restored_or_tried}
+    assert restored_or_tried == expected
+    assert crashes.find_throwaways() == set()
 
 
 def test_an_erasing_killed_at_any_step_leaves_nothing(undisturbed, erased):

@@ -202,6 +202,7 @@ def test_every_setting_that_the_pages_name_exists():
         *(DOCS / "examples").glob("*.py"),
         ROOT / "docker" / "stack" / "testing.py",
         ROOT / "tests" / "bench" / "__main__.py",
+        ROOT / "tests" / "e2e" / "test_crashes.py",
     ]
     for path in programs:
         known |= set(re.findall(r"\bSAAS_[A-Z_]+\b", path.read_text(encoding="utf-8")))

@@ -379,13 +379,14 @@ class SaasOperation(models.Model):
         """Die here where a test asks for it; each fail point works once.
 
         A test names a directory in ``SAAS_FAIL_POINTS`` and puts empty files there,
-        named ``<uid>.<kind>.<step>.<before|after>`` (before or after it is recorded).
+        named ``<uid>.<kind>.<step>.<before|after>`` (before or after it is recorded),
+        with the uid of the tenant or template, also where its copy is worked on.
         Those of one moment share a kill: who reaches one waits there for the others.
         """
         directory = os.environ.get("SAAS_FAIL_POINTS")
         if not directory:
             return
-        uid = self._get_subject().uid
+        uid = (self.tenant_id or self.template_id).uid
         point = Path(directory, f"{uid}.{self.kind}.{step.name}.{moment}")
         if point.exists():
             point.unlink()
