@@ -39,7 +39,15 @@ BACKUP_KINDS = {
     ),
     "undo_restore": Kind(
         "Go back to before the restore",
-        ("stop", "restore_back", "route", "container", "ready", "restore_clear"),
+        (
+            "stop",
+            "restore_back",
+            "route",
+            "container",
+            "ready",
+            "restore_rest",
+            "restore_clear",
+        ),
     ),
     "restore_new": Kind(
         "Restore as new",

@@ -25,6 +25,7 @@ class SaasOperationStep(models.Model):
             "restore_files": self.env._("Add the files"),
             "restore_switch": self.env._("Change places"),
             "restore_back": self.env._("Change places again"),
+            "restore_rest": self.env._("Let it rest again, if it did before"),
             "restore_clear": self.env._("Remove what it was"),
             "erase_copies": self.env._("Erase the copies"),
             "restore_place": self.env._("Choose a server"),

@@ -157,6 +157,16 @@ class SaasTenant(models.Model):
             self.uid, self.restore_drill_id.uid, exchanged=restored
         )
 
+    def _step_restore_rest(self):
+        """Have it sleep or stand still again, where that is wanted.
+
+        It was started to see that it answers.
+        """
+        if self.wanted == "sleeping":
+            self._step_pause()
+        elif self.wanted == "stopped":
+            self._step_stop()
+
     def _step_restore_clear(self):
         """Remove what is not the tenant any more; the copy of it stays."""
         self.restore_drill_id.switching = False

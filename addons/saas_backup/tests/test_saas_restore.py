@@ -195,6 +195,46 @@ class TestRestoreInPlace(BackupCommon):
         self.assertNothingLeft()
 
     @QUIET
+    def test_what_slept_or_stood_still_does_so_again_when_its_restore_is_taken_back(
+        self,
+    ):
+        self.patch(
+            self.env.registry["saas.tenant"],
+            "_answers",
+            lambda tenant: self.held is self.live,
+        )
+        for ask, wanted, phase in (
+            ("action_sleep", "sleeping", Phase.PAUSED),
+            ("action_stop", "stopped", Phase.STOPPED),
+        ):
+            with self.subTest(wanted=wanted):
+                getattr(self.tenant, ask)()
+                self.run_operations()
+                operation = self.restore()
+                self.assertEqual(operation.state, "failed")
+                self.assertEqual((self.tenant.wanted, self.tenant.state), (wanted,) * 2)
+                self.assertEqual(self.tenant.observed, phase)
+                self.assertEqual(self.driver.observe(self.tenant.uid).phase, phase)
+                self.assertNothingLeft()
+
+    @QUIET
+    def test_what_was_asked_for_while_a_restore_is_taken_back_is_what_is_wanted(self):
+        self.tenant.action_sleep()
+        self.run_operations()
+        self.patch(
+            self.env.registry["saas.tenant"],
+            "_answers",
+            lambda tenant: self.held is self.live,
+        )
+        operation = self.tenant.action_restore(self.backup.id)
+        while operation.state in ("pending", "running"):
+            self.run_once(operation)
+        self.tenant.action_start()
+        self.run_operations()
+        self.assertEqual((self.tenant.wanted, self.tenant.state), ("running",) * 2)
+        self.assertEqual(self.driver.observe(self.tenant.uid).phase, Phase.RUNNING)
+
+    @QUIET
     def test_a_restore_that_was_taken_back_can_be_asked_for_again(self):
         failed = self.tenant.action_restore(self.backup.id)
         self.patch(
