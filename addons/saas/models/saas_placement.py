@@ -7,6 +7,7 @@ from .saas_server import GIB
 
 MEMORY_OVERCOMMIT = 4  # tenants seldom need at once what their plans allow them
 DISK_FLOOR = 1  # GiB
+TEST_PAUSE = 2  # seconds; a test ends within some, or a comparison ends it
 
 
 class SaasServer(models.Model):
@@ -23,8 +24,8 @@ class SaasServer(models.Model):
 
         :param chosen: the one that somebody chose; all are looked at without it
         :raise RefusedError: ``no_room``
-        :raise RetryableError: ``unreachable``, where one would take it and does not
-            work
+        :raise RetryableError: where one would take it and does not work
+            (``unreachable``), or is being tested (``not_ready``)
         """
         servers = self.search(Domain("company_id", "in", (False, company.id)))
         if chosen:
@@ -37,6 +38,10 @@ class SaasServer(models.Model):
         if None in groups:
             return max(groups[None], key=lambda server: server._get_left(plan))
         message = self._explain_no_room(plan, chosen, groups)
+        if "tested" in groups:
+            raise RetryableError(
+                message, reason="not_ready", seconds=TEST_PAUSE, waiting=True
+            )
         if "down" in groups:
             raise RetryableError(message, reason="unreachable")
         raise RefusedError(message, reason="no_room")
@@ -51,8 +56,10 @@ class SaasServer(models.Model):
             "full": self.tenant_count < self.max_tenants,
             "memory": not self.memory or min(self._get_memory_left(plan)) >= 0,
             "disk": not self.disk or self.disk_free >= self._get_disk_floor(),
-            # The last one: for what is down one waits, if it would do otherwise.
+            # The last ones: for what is down or may be one waits, if it would do
+            # otherwise.
             "down": self.check_state != "failed",
+            "tested": self.check_state != "checking",
         }
         return next((name for name, holds in rules.items() if not holds), None)
 
@@ -145,6 +152,7 @@ class SaasServer(models.Model):
                 server=self.name,
                 cause=self.check_message or self.env._("Its last test failed."),
             ),
+            "tested": self.env._("%s is being tested", self.name),
         }[obstacle]
 
     def _tell_many(self, obstacle):
@@ -158,4 +166,5 @@ class SaasServer(models.Model):
             "memory": self.env._("%s have too little memory left", count),
             "disk": self.env._("%s have too little disk left", count),
             "down": self.env._("%s do not work", count),
+            "tested": self.env._("%s are being tested", count),
         }[obstacle]

@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..const import MAX_ATTEMPTS
 from ..engine.errors import EngineError, RefusedError
 from .common import SaasCommon
 
@@ -201,6 +202,7 @@ class TestPlacement(SaasCommon):
             ("lacks a label", "lack a label", {"label_ids": False}),
             ("is draining", "are draining", {"draining": True}),
             ("does not work (Its last", "do not work", {"check_state": "failed"}),
+            ("is being tested", "are being tested", {"check_state": "checking"}),
         ):
             with self.subTest(rule=one):
                 first = self.add_server("First", **good)
@@ -244,6 +246,27 @@ class TestPlacement(SaasCommon):
         operation = tenant.action_provision()
         self.assertTrue(self.run_once(operation))
         self.assertIn("The engine is down.", tenant.state_message)
+        self.assertFalse(tenant.server_id)
+        self.server._write_check("ok", False)
+        self.run_operations()
+        self.assertEqual(tenant.state, "running")
+
+    def test_a_server_that_is_being_tested_counts_on_when_the_test_has_ended(self):
+        roomy = self.add_server("Roomy", max_tenants=1000)
+        roomy._write_check("failed", "The engine is down.")
+        roomy.action_check()
+        self.assertEqual(roomy.check_state, "checking")
+        self.assertEqual(self.place(), self.server)
+        roomy._write_check("ok", False)
+        self.assertEqual(self.place(), roomy)
+
+    def test_while_the_only_server_is_being_tested_a_provision_waits_for_it(self):
+        self.server.action_check()
+        tenant = self.create_tenant()
+        operation = tenant.action_provision()
+        for _try in range(MAX_ATTEMPTS + 1):
+            self.assertTrue(self.run_once(operation))
+        self.assertIn("First server is being tested", tenant.state_message)
         self.assertFalse(tenant.server_id)
         self.server._write_check("ok", False)
         self.run_operations()
