@@ -16,13 +16,14 @@ class SaasServer(models.Model):
     _inherit = "saas.server"
 
     @api.model
-    def _place(self, plan, company, chosen=None):
+    def _place(self, plan, company, chosen=None, bound=False):
         """Return the server that takes a new tenant: of those that no rule leaves
         out, the one with most left of what it has least of.
 
         The number of queries does not grow with that of the servers.
 
         :param chosen: the one that somebody chose; all are looked at without it
+        :param bool bound: nobody chose it, and no other one will do
         :raise RefusedError: ``no_room``
         :raise RetryableError: where one would take it and does not work
             (``unreachable``), or is being tested (``not_ready``)
@@ -37,7 +38,7 @@ class SaasServer(models.Model):
         groups = servers.grouped(lambda server: server._find_obstacle(plan))
         if None in groups:
             return max(groups[None], key=lambda server: server._get_left(plan))
-        message = self._explain_no_room(plan, chosen, groups)
+        message = self._explain_no_room(plan, chosen, bound, groups)
         if "tested" in groups:
             raise RetryableError(
                 message, reason="not_ready", seconds=TEST_PAUSE, waiting=True
@@ -114,7 +115,7 @@ class SaasServer(models.Model):
         )
 
     @api.model
-    def _explain_no_room(self, plan, chosen, groups):
+    def _explain_no_room(self, plan, chosen, bound, groups):
         """Return why each of the servers was left out, and what to do."""
         facts = {
             "plan": plan.name,
@@ -125,6 +126,12 @@ class SaasServer(models.Model):
                 for obstacle, servers in groups.items()
             ),
         }
+        if bound:
+            return self.env._(
+                "The only server that will do has no room for a tenant of the plan "
+                "%(plan)s: %(why)s. Change what is in the way.",
+                **facts,
+            )
         if chosen:
             return self.env._(
                 "The chosen server has no room for a tenant of the plan %(plan)s: "

@@ -21,15 +21,26 @@ class SaasTenant(models.Model):
     # === AS A NEW TENANT === #
 
     def _step_restore_place(self):
-        """Choose the server: where the copied one is, as directories lie there."""
+        """Choose the server by the rules for any new tenant, and a slot on it.
+
+        What lies in a directory can be read where the copied tenant is, and not
+        elsewhere.
+        """
         source = self.source_backup_id.tenant_id
-        if not self.server_id:
-            self.server_id = source.server_id
-        if not self.database_server_id:
+        if self.slot < 0:
+            in_directory = self.source_backup_id.store_id.kind == "directory"
+            bound = in_directory and not self.server_id
+            self.server_id = self.env["saas.server"]._place(
+                self.plan_id,
+                self.company_id,
+                chosen=source.server_id if bound else self.server_id,
+                bound=bound,
+            )
+        if not self.database_server_id and self.server_id == source.server_id:
             self.database_server_id = source.database_server_id
         self._check_own_database_server()
         if self.slot < 0:
-            self._take_slot()
+            self._take_slot_or_place_again()
 
     def _step_restore_start(self):
         self.source_backup_id._ensure_restore(self, self.uid)

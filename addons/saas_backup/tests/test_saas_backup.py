@@ -152,6 +152,90 @@ class TestBackup(BackupCommon):
             self.assertIn("database.uuid", written)
             self.assertIn("database.secret", written)
 
+    # === WHERE A NEW TENANT GOES === #
+
+    def refuse_as_new(self, backup, name):
+        """Return the sentence with which a copy is refused a place as a new tenant."""
+        operation = self.tenant.action_restore(backup.id, name)
+        self.run_operations()
+        tenant = operation.tenant_id
+        self.assertEqual((operation.state, operation.reason), ("refused", "no_room"))
+        self.assertEqual(tenant.state, "failed")
+        self.assertFalse(tenant.server_id)
+        self.assertNotIn("restore", [job["command"] for job in self.driver.jobs])
+        return tenant.state_message
+
+    @QUIET
+    def test_a_new_tenant_obeys_the_rules_of_its_plan_and_of_its_server(self):
+        lisbon = self.env["saas.region"].create({"name": "Lisbon"})
+        fast = self.env["saas.label"].create({"name": "fast"})
+        backup = self.create_backup(self.tenant)
+        rules = (
+            (self.server, {"draining": True}, "is draining"),
+            (self.server, {"max_tenants": 1}, "is full"),
+            (self.server, {"disk": 100, "disk_free": 0.1}, "too little disk left"),
+            (self.plan, {"region_id": lisbon.id}, "is in another region"),
+            (self.plan, {"label_ids": fast.ids}, "lacks a label of the plan"),
+        )
+        for number, (record, values, why) in enumerate(rules):
+            with self.subTest(rule=why):
+                record.write(values)
+                self.assertRegex(
+                    self.refuse_as_new(backup, f"beta{number}"),
+                    "^The only server that will do has no room for a tenant of the "
+                    f"plan Basic: First server .*{why}. Change what is in the way.$",
+                )
+                record.write(
+                    {"draining": False, "max_tenants": 900, "disk": 0}
+                    if record == self.server
+                    else {"region_id": False, "label_ids": False}
+                )
+
+    @QUIET
+    def test_a_copy_in_a_bucket_becomes_a_tenant_where_there_is_room(self):
+        values = {"bucket": "copies", "access_key": "key", "secret_key": "secret"}
+        self.store.write({"kind": "s3", **values})
+        backup = self.create_backup(self.tenant)
+        self.server.draining = True
+        self.assertEqual(
+            self.refuse_as_new(backup, "beta"),
+            "No server has room for a tenant of the plan Basic: First server is "
+            "draining. Add a server, or change what is in the way.",
+        )
+        databases = self.database_server.copy({"name": "Second PostgreSQL"})
+        second = self.server.copy(
+            {
+                "name": "Second server",
+                "draining": False,
+                "active": True,
+                "database_server_id": databases.id,
+            }
+        )
+        operation = self.tenant.action_restore(backup.id, "gamma")
+        self.run_operations()
+        self.assertEqual(operation.state, "done", operation.message)
+        tenant = operation.tenant_id
+        self.assertEqual(tenant.server_id, second)
+        self.assertEqual(tenant.database_server_id, databases)
+
+    def test_a_copy_in_a_directory_stays_where_that_is_however_full_others_are(self):
+        self.server.copy({"name": "Roomy", "active": True, "max_tenants": 1000})
+        tenant, _commands = self.restore_as_new()
+        self.assertEqual(tenant.server_id, self.server)
+        self.assertEqual(tenant.database_server_id, self.tenant.database_server_id)
+
+    def test_a_restore_waits_for_a_server_that_does_not_work(self):
+        backup = self.create_backup(self.tenant)
+        self.server._write_check("failed", "The engine is down.")
+        operation = self.tenant.action_restore(backup.id, "beta")
+        self.assertTrue(self.run_once(operation))
+        self.assertIn("The engine is down.", operation.tenant_id.state_message)
+        self.server._write_check("ok", False)
+        self.run_operations()
+        self.assertEqual(operation.state, "done", operation.message)
+
+    # === WHEN IT GOES WRONG === #
+
     @QUIET
     def test_a_copy_that_cannot_be_neutralized_never_runs(self):
         backup = self.create_backup(self.tenant)
