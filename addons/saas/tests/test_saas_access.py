@@ -98,6 +98,21 @@ class TestAccess(SaasCommon):
         with self.assertRaises(AccessError):
             self.database_server.with_user(self.viewer).read(["password_sealed"])
 
+    def test_a_contact_who_has_gone_to_another_customer_sees_nothing_any_more(self):
+        Tenant = self.env["saas.tenant"].with_user(self.portal)
+        self.portal.partner_id.parent_id = self.customer
+        self.assertEqual(Tenant.search([]), self.tenant)
+        other = self.env["res.partner"].create({"name": "Beta", "is_company": True})
+        self.portal.partner_id.parent_id = other
+        self.assertFalse(Tenant.search([]))
+        # So does one who goes with the office that they belong to.
+        office = self.env["res.partner"].create({"name": "Office"})
+        self.portal.partner_id.parent_id = office
+        office.parent_id = self.customer
+        self.assertEqual(Tenant.search([]), self.tenant)
+        office.parent_id = other
+        self.assertFalse(Tenant.search([]))
+
     def test_nobody_writes_operations_by_hand(self):
         operation = self.tenant.operation_ids[0]
         for user in (self.viewer, self.operator, self.manager):
