@@ -57,8 +57,10 @@ class BackupPortal(CustomerPortal):
     @http.route("/my/backups/<int:tenant_id>/restore", methods=["POST"], **ROUTE)
     def my_backup_restore(self, tenant_id, backup="", name="", **_kwargs):
         tenant = self._get_backed_up(tenant_id)
-        number = int(backup) if str(backup).isdecimal() else 0
-        return self._ask_backup(tenant, tenant._restore_for_customer, number, str(name))
+        chosen = tenant.backup_ids.filtered(lambda copy: str(copy.id) == str(backup))
+        return self._ask_backup(
+            tenant, tenant._restore_for_customer, chosen.id, str(name)
+        )
 
     @http.route("/my/backups/certificate/<int:drill_id>", methods=["GET"], **ROUTE)
     def my_certificate(self, drill_id, report_type="", download="", **_kwargs):

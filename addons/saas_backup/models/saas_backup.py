@@ -106,7 +106,11 @@ class SaasBackup(models.Model):
     )
     modules = fields.Integer(readonly=True)
     rows = fields.Json(readonly=True, help="Rows of each table at that moment.")
-    image = fields.Char(readonly=True, help="The image that the tenant ran on.")
+    image = fields.Char(
+        readonly=True,
+        groups="saas.group_viewer",
+        help="The image that the tenant ran on.",
+    )
     odoo_version = fields.Char(readonly=True)
     drill_ids = fields.One2many("saas.drill", "backup_id", string="Drills")
     drill_state = fields.Selection(

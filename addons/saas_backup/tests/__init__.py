@@ -8,6 +8,8 @@ from . import test_saas_restore
 from . import test_saas_store
 from . import test_access
 from . import test_certificate
+from . import test_portal
+from . import test_rights
 from . import test_routes
 from . import test_saas_backup_policy
 from . import test_translations
