@@ -11,6 +11,10 @@ from postgres_bench import docker
 
 COPIES = 20
 A_SECOND = 50
+# The writer makes up for what it missed, so that two processors with the end-to-end
+# tests beside it still give all 50. Lost is only what it is behind at the end: a fifth
+# is three seconds of the 16 or so that the copies take. One that sleeps makes none.
+AT_LEAST = 0.8 * A_SECOND
 
 
 @pytest.mark.case(
@@ -33,6 +37,7 @@ def test_t27_no_copy_misses_a_file(bench, tenant, found):
     native = json.loads(log.splitlines()[-1])
     assert {(answer["state"], answer["missing"]) for answer in made} == {("made", 0)}
     assert made[-1]["files"] > made[0]["files"] > 200
+    assert rate >= AT_LEAST
 
     torn, files = restore_all(bench, tenant)
     assert torn == []
