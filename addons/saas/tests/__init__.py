@@ -1,3 +1,4 @@
+from . import test_demo
 from . import test_saas_access
 from . import test_saas_batch
 from . import test_saas_const
