@@ -23,8 +23,8 @@ Made from `addons/saas/const.py`; do not edit it here. After a change of that fi
 
 A tenant's state is computed from facts and is never written: what is wanted, what was
 last observed of its container, whether something holds it, whether it ever ran, whether
-it was erased, and what became of its last operation. So it changes when a fact does,
-and not only when somebody asks for something.
+it was archived or erased, and what became of its last operation. So it changes when a
+fact does, and not only when somebody asks for something.
 """
 
 DIAGRAM = """\
@@ -55,8 +55,9 @@ KINDS = """\
 Each step looks first and then does what is missing. An exclusive kind changes its
 tenant or template: one at a time runs on each, in the order in which they were asked
 for. A persistent kind is tried until it succeeds, also when it is refused, unless what
-it would remove is in use; the others fail after {attempts} tries that went wrong.
-Waiting for something that only takes time is no such try.
+it would remove is in use; some are so from one of their steps on. The others fail after
+{attempts} tries that went wrong. Waiting for something that only takes time is no such
+try.
 """
 
 
@@ -119,6 +120,7 @@ def _state(tables: dict[str, Any], **facts: Any) -> str:
         "observed": "unknown",
         "held": False,
         "provisioned": False,
+        "archived": False,
         "erased": False,
         "troubled": False,
     }
@@ -181,8 +183,14 @@ def _moves(tables: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 def _kind_rows(kinds: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     for name, kind in kinds.items():
-        words = ["yes" if flag else "no" for flag in (kind.exclusive, kind.persistent)]
+        words = [_word(kind.exclusive), _word(kind.persistent)]
         yield name, *words, ", ".join(kind.steps) or "none: it is only recorded"
+
+
+def _word(flag: bool | str) -> str:
+    if isinstance(flag, str):
+        return f"from {flag} on"
+    return "yes" if flag else "no"
 
 
 if __name__ == "__main__":

@@ -13,13 +13,18 @@ class Kind:
         ``_step_<name>`` of the tenant or template
     :param bool exclusive: it changes the tenant, so only one runs at a time
     :param bool persistent: it is tried until it succeeds, as giving up would leave
-        something lying about
+        something lying about; the name of a step: from that step on
     """
 
     label: str
     steps: tuple[str, ...]
     exclusive: bool = True
-    persistent: bool = False
+    persistent: bool | str = False
+
+    def is_persistent_at(self, step):
+        if isinstance(self.persistent, bool):
+            return self.persistent
+        return self.steps.index(step) >= self.steps.index(self.persistent)
 
 
 KINDS = {
@@ -53,6 +58,19 @@ KINDS = {
     "suspend": Kind("Suspend", ("unroute", "stop")),
     "resume": Kind("Resume", ("route", "container", "ready")),
     "delete": Kind("Delete", ("unroute", "stop"), persistent=True),
+    "archive": Kind(
+        "Archive",
+        (
+            "unroute",
+            "stop",
+            "put_away",
+            "remove_container",
+            "remove_database",
+            "remove_role",
+            "release",
+        ),
+        persistent="remove_container",
+    ),
     "erase": Kind(
         "Erase",
         (
@@ -78,6 +96,7 @@ BATCH_KINDS = (
     "suspend",
     "resume",
     "delete",
+    "archive",
     "erase",
 )
 
@@ -111,6 +130,7 @@ SUPERSEDABLE = (
     "suspend",
     "resume",
     "delete",
+    "archive",
 )
 
 # === STATES OF A TENANT === #
@@ -141,6 +161,7 @@ TENANT_STATES = {
     "stopped": "Stopped",
     "suspended": "Suspended",
     "deleting": "Deleting",
+    "archived": "Archived",
     "deleted": "Deleted",
     "failed": "Failed",
 }
@@ -154,12 +175,14 @@ STATES_BY_URGENCY = (
     "sleeping",
     "draft",
     "deleting",
+    "archived",
     "deleted",
 )
 
 # A tenant's state is the first row whose facts all hold; nobody writes it.
 STATE_RULES = (
     ("deleted", {"erased": True}),
+    ("archived", {"archived": True}),
     ("deleting", {"wanted": ("deleted",)}),
     ("draft", {"wanted": ("nothing",)}),
     ("failed", {"provisioned": False, "troubled": True}),
@@ -175,8 +198,8 @@ STATE_RULES = (
 def compute_state(facts):
     """Return the tenant's state that follows from its facts.
 
-    :param dict facts: ``erased``, ``provisioned``, ``troubled``, ``held`` (booleans),
-        ``wanted`` and ``observed`` (words of the tables above)
+    :param dict facts: ``erased``, ``archived``, ``provisioned``, ``troubled``,
+        ``held`` (booleans), ``wanted`` and ``observed`` (words of the tables above)
     """
     for state, conditions in STATE_RULES:
         if all(_holds(facts[name], expected) for name, expected in conditions.items()):
@@ -198,7 +221,7 @@ TRANSITIONS = {
     "sleep": (("running", "sleeping"), "sleeping"),
     "wake": (("sleeping", "running"), "running"),
     "suspend": (("running", "sleeping", "stopped", "suspended"), "suspended"),
-    "resume": (("suspended", "deleting"), "running"),
+    "resume": (("suspended", "deleting", "archived"), "running"),
     "delete": (
         (
             "running",
@@ -208,6 +231,10 @@ TRANSITIONS = {
             "deleting",
         ),
         "deleting",
+    ),
+    "archive": (
+        ("running", "sleeping", "stopped", "suspended", "deleting"),
+        "archived",
     ),
     "erase": (
         (
@@ -219,6 +246,7 @@ TRANSITIONS = {
             "stopped",
             "suspended",
             "deleting",
+            "archived",
         ),
         "deleted",
     ),

@@ -125,6 +125,7 @@ def bring_up(master: Master, tenant: int, note: Callable[[str], None]) -> None:
         "sleeping": "action_wake",
         "suspended": "action_resume",
         "deleting": "action_resume",
+        "archived": "action_resume",
     }
     if state in ("draft", "provisioning", "failed"):
         provision(master, tenant, note)

@@ -3,7 +3,7 @@ from odoo.fields import Domain
 
 from ..const import BATCH_KINDS, KINDS, OPERATION_STATES, TROUBLED, UNFINISHED
 
-REMOVALS = ("delete", "erase")
+REMOVALS = ("delete", "archive", "erase")
 
 
 class SaasBatch(models.Model):
@@ -240,7 +240,7 @@ class SaasTenant(models.Model):
     def _ask_for(self, kind, reason=None):
         if kind == "suspend":
             return self.action_suspend(reason)
-        if kind in REMOVALS:
+        if kind in ("delete", "erase"):
             return self.action_delete(erase_now=kind == "erase")
         return getattr(self, f"action_{kind}")()
 

@@ -415,7 +415,7 @@ class SaasOperation(models.Model):
         """
         refused = isinstance(error, RefusedError)
         attempts = self.attempts + (refused or not error.waiting)
-        if self._gives_up(error, attempts):
+        if self._gives_up(step, error, attempts):
             state = "refused" if refused else "failed"
             self.attempts = attempts
             step.write({"state": state, "message": error.message})
@@ -429,8 +429,8 @@ class SaasOperation(models.Model):
         self._write_retry(error, attempts, seconds)
         return seconds
 
-    def _gives_up(self, error, attempts):
-        if KINDS[self.kind].persistent:
+    def _gives_up(self, step, error, attempts):
+        if KINDS[self.kind].is_persistent_at(step.name):
             return error.reason == "in_use"
         return isinstance(error, RefusedError) or attempts >= MAX_ATTEMPTS
 
@@ -453,7 +453,8 @@ class SaasOperation(models.Model):
                 exc_name,
             )
             error = EngineError(message, reason="unexpected")
-            if KINDS[operation.kind].persistent:
+            step = operation.step_ids.filtered(lambda step: step.state != "done")[:1]
+            if KINDS[operation.kind].is_persistent_at(step.name):
                 operation._write_retry(error, operation.attempts + 1, REFUSED_BACKOFF)
             else:
                 operation._finish("failed", error)

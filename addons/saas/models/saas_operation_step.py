@@ -58,6 +58,7 @@ class SaasOperationStep(models.Model):
             "stop": self.env._("Stop the container"),
             "pause": self.env._("Pause the container"),
             "read_log": self.env._("Read the log"),
+            "put_away": self.env._("Look that its last copy is proven"),
             "remove_container": self.env._("Remove container and files"),
             "remove_database": self.env._("Drop the database"),
             "remove_role": self.env._("Drop the database role"),

@@ -95,6 +95,18 @@ class SaasPlan(models.Model):
         self.ensure_one()
         return split_modules(self.modules)
 
+    def _get_archive_days(self):
+        """Return for how long a tenant's last copy is kept after its grace.
+
+        Without such a time it is erased then. Addons that keep copies override it.
+        """
+        self.ensure_one()
+        return 0
+
+    def _get_days_to_take_back(self):
+        """Return for how long a tenant can be taken back from the day it is deleted."""
+        return self.grace_days + self._get_archive_days()
+
     def action_view_tenants(self):
         self.ensure_one()
         action = self.env["ir.actions.act_window"]._for_xml_id(

@@ -15,6 +15,7 @@ _logger = logging.getLogger(__name__)
 
 OVERDUE = timedelta(seconds=15)  # a job that is due starts within milliseconds
 REPAIR_PAUSE = timedelta(minutes=10)  # after a repair that failed
+ARCHIVE_PAUSE = timedelta(hours=6)  # after an archiving that was refused
 UP = (Phase.RUNNING, Phase.STARTING)
 
 
@@ -25,7 +26,7 @@ class SaasOperation(models.Model):
     def _cron_tick(self):
         """Do what is due; cost grows with what is due."""
         self._enqueue_overdue()
-        self.env["saas.tenant"]._erase_due()
+        self.env["saas.tenant"]._remove_due()
         self.env["saas.domain"]._end_quarantine()
 
     @api.model
@@ -41,13 +42,22 @@ class SaasTenant(models.Model):
     _inherit = "saas.tenant"
 
     @api.model
-    def _erase_due(self):
+    def _remove_due(self):
+        """Archive whose grace is over, and erase whose time in the archive is."""
         due = self.search(
             Domain("wanted", "=", "deleted")
             & Domain("erased_on", "=", False)
             & Domain("erase_on", "<=", fields.Datetime.now())
+        ).filtered(lambda tenant: tenant.last_operation_id.state not in UNFINISHED)
+        leaving = due.filtered(
+            lambda t: not t.archived_on and t.plan_id._get_archive_days()
         )
-        self.env["saas.operation"]._record("erase", due)
+        operations = self.env["saas.operation"]
+        operations._record("erase", due - leaving)
+        operations._record(
+            "archive",
+            leaving.filtered(lambda t: not t._has_failed_within(ARCHIVE_PAUSE)),
+        )
 
     def _compare(self, observation, routed=None):
         """Store what was seen, and mend what differs from what is wanted.
@@ -55,10 +65,12 @@ class SaasTenant(models.Model):
         :param bool routed: whether its route is there, None when nobody looked
         """
         self.ensure_one()
-        if self.last_operation_id.state in UNFINISHED or not self.provisioned_on:
+        if self.last_operation_id.state in UNFINISHED:
+            return
+        if not self.provisioned_on or self.archived_on:
             return
         self._write_observation(observation)
-        if self._had_repair_that_failed():
+        if self._has_failed_within(REPAIR_PAUSE):
             return
         if kind := self._find_repair(observation.phase, routed):
             self.env["saas.operation"]._record(kind, self)
@@ -76,9 +88,10 @@ class SaasTenant(models.Model):
             return "suspend" if phase in UP or routed else None
         return "stop" if self.wanted == "stopped" and phase in UP else None
 
-    def _had_repair_that_failed(self):
+    def _has_failed_within(self, pause):
+        """Whether the last that was asked for went wrong so recently."""
         last = self.last_operation_id
-        recent = fields.Datetime.now() - REPAIR_PAUSE
+        recent = fields.Datetime.now() - pause
         return last.state in TROUBLED and last.date_done > recent
 
 

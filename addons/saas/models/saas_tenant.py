@@ -22,6 +22,7 @@ PROTECTED = {
     "observed",
     "observed_message",
     "provisioned_on",
+    "archived_on",
     "erased_on",
     "erase_on",
     "slot",
@@ -145,8 +146,16 @@ class SaasTenant(models.Model):
     )
     observed_message = fields.Char(readonly=True, copy=False, groups=STAFF)
     provisioned_on = fields.Datetime(readonly=True, copy=False)
+    archived_on = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="Since when nothing of it is on a server: its last copy is all there is.",
+    )
     erase_on = fields.Datetime(
-        readonly=True, copy=False, help="Until then it can be taken back."
+        string="Kept Until",
+        readonly=True,
+        copy=False,
+        help="Then it is archived or, without an archive or at its end, erased.",
     )
     erased_on = fields.Datetime(readonly=True, copy=False)
     log = fields.Text(readonly=True, copy=False, groups="saas.group_operator")
@@ -217,6 +226,7 @@ class SaasTenant(models.Model):
         "observed",
         "hold_ids.active",
         "provisioned_on",
+        "archived_on",
         "erased_on",
         "last_operation_id.state",
         "last_operation_id.attempts",
@@ -230,6 +240,7 @@ class SaasTenant(models.Model):
                     "observed": tenant.observed,
                     "held": bool(tenant.hold_ids),
                     "provisioned": bool(tenant.provisioned_on),
+                    "archived": bool(tenant.archived_on),
                     "erased": bool(tenant.erased_on),
                     "troubled": last in TROUBLED,
                 }
@@ -270,10 +281,10 @@ class SaasTenant(models.Model):
                 tenant.state_message = tenant.observed_message or self.env._(
                     "It should run and does not; it is being started again."
                 )
-            elif tenant.state == "deleting" and tenant.erase_on:
+            elif tenant.state in ("deleting", "archived") and tenant.erase_on:
                 tenant.state_message = self.env._(
                     "It can be taken back until %s.",
-                    fields.Date.to_string(tenant.erase_on),
+                    fields.Date.to_string(tenant._get_erasure_date()),
                 )
             else:
                 tenant.state_message = False

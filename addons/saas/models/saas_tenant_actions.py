@@ -56,9 +56,10 @@ class SaasTenant(models.Model):
         return self._submit("resume", {"wanted": "running", "erase_on": False})
 
     def action_delete(self, erase_now=False):
-        """Delete after the plan's grace, or at once and for good.
+        """Delete after the plan's grace and its time in the archive, or at once.
 
-        :param bool erase_now: no grace: container, database, role, files and key go now
+        :param bool erase_now: neither: container, database, role, files, copies and key
+            go now and for good
         """
         self._check_may_delete()
         graced = self.filtered("provisioned_on") if not erase_now else self.browse()
@@ -71,6 +72,17 @@ class SaasTenant(models.Model):
                 "delete", {"wanted": "deleted", "erase_on": erase_on}
             )
         return operations
+
+    def action_archive(self):
+        """Leave nothing but a last copy, without a grace; it is erased later.
+
+        From the archive it can be taken back by ``action_resume`` until then.
+        """
+        self._check_may_delete()
+        # Its grace is over, so it is asked for again as long as it is refused.
+        return self._request(
+            "archive", {"wanted": "deleted", "erase_on": fields.Datetime.now()}
+        )
 
     def get_login_url(self):
         """Return an address that logs in to the tenant as its administrator.
@@ -166,11 +178,29 @@ class SaasTenant(models.Model):
                 state=self._get_state_label().lower(),
                 kind=self.env["saas.operation"]._get_kind_label(kind),
             )
+        if kind in ("resume", "archive") and self._is_under_way("erase"):
+            return self.env._("%s is being erased; it is too late.", self.name)
+        if kind == "archive":
+            return self._explain_no_archive()
         return self._explain_no_resume() if kind == "resume" else False
 
+    def _explain_no_archive(self):
+        """Return why its last copy could not be kept, False where it could.
+
+        Addons that keep copies override it.
+        """
+        return self.env._(
+            "%s cannot be archived, as nothing keeps copies here. Erase it now.",
+            self.name,
+        )
+
+    def _get_erasure_date(self):
+        """Return when it is erased for good, if nobody takes it back."""
+        if self.archived_on:
+            return self.erase_on
+        return self.erase_on + timedelta(days=self.sudo().plan_id._get_archive_days())
+
     def _explain_no_resume(self):
-        if self._is_under_way("erase"):
-            return self.env._("%s is being erased; it is too late.", self.name)
         others = self.sudo().hold_ids.filtered(lambda h: h.kind != "staff")
         if others:
             return self.env._(

@@ -2,6 +2,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 
 import requests
 from psycopg2 import errors as pg_errors
@@ -339,12 +340,35 @@ class SaasTenant(models.Model):
     # === REMOVAL: nothing that is not ours is ever touched === #
 
     def _check_removable(self):
-        """Never remove what a customer uses, however old the request is."""
-        if self.provisioned_on and self.wanted != "deleted":
+        """Never remove what a customer uses, however old the request is.
+
+        Of an archived tenant nobody uses anything but the copy.
+        """
+        if self.provisioned_on and not self.archived_on:
+            self._check_unwanted()
+
+    def _check_unwanted(self):
+        """Never give up what somebody wants back, however old the request is."""
+        if self.wanted != "deleted":
             raise RefusedError(
                 self.env._("%s is in use; nothing of it is removed.", self.name),
                 reason="in_use",
             )
+
+    def _step_put_away(self):
+        """Decide that its last copy stands for the tenant; from here on it does."""
+        self._check_unwanted()
+        self._check_last_copy()
+        now = fields.Datetime.now()
+        kept = timedelta(days=self.plan_id._get_archive_days())
+        self.write({"archived_on": now, "erase_on": now + kept})
+
+    def _check_last_copy(self):
+        """Refuse to archive a tenant without a proven copy of what it is.
+
+        Addons that keep copies override it.
+        """
+        raise RefusedError(self._explain_no_archive(), reason="unproven")
 
     def _step_remove_container(self):
         self._check_removable()

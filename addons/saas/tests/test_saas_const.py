@@ -17,6 +17,7 @@ class TestConst(BaseCase):
     def facts(self, **changes):
         return {
             "erased": False,
+            "archived": False,
             "provisioned": True,
             "troubled": False,
             "held": False,
@@ -27,18 +28,11 @@ class TestConst(BaseCase):
 
     def test_every_combination_of_facts_gives_a_state_that_people_know(self):
         flags = (False, True)
-        for erased, provisioned, troubled, held in product(flags, repeat=4):
+        names = ("erased", "archived", "provisioned", "troubled", "held")
+        for values in product(flags, repeat=len(names)):
             for wanted, observed in product(WANTED, OBSERVED):
-                state = compute_state(
-                    {
-                        "erased": erased,
-                        "provisioned": provisioned,
-                        "troubled": troubled,
-                        "held": held,
-                        "wanted": wanted,
-                        "observed": observed,
-                    }
-                )
+                facts = dict(zip(names, values, strict=True))
+                state = compute_state({**facts, "wanted": wanted, "observed": observed})
                 self.assertIn(state, TENANT_STATES)
 
     def test_every_state_follows_from_some_rule(self):
@@ -58,6 +52,9 @@ class TestConst(BaseCase):
             ("failed", {"provisioned": False, "troubled": True}),
             ("running", {"troubled": True}),
             ("deleting", {"wanted": "deleted", "held": True}),
+            ("archived", {"wanted": "deleted", "archived": True}),
+            ("archived", {"wanted": "running", "archived": True, "troubled": True}),
+            ("deleted", {"wanted": "deleted", "archived": True, "erased": True}),
             ("deleted", {"wanted": "deleted", "erased": True}),
         ):
             self.assertEqual(compute_state(self.facts(**changes)), expected, changes)
@@ -66,6 +63,14 @@ class TestConst(BaseCase):
         for kind, (sources, target) in TRANSITIONS.items():
             self.assertIn(kind, KINDS)
             self.assertLessEqual({*sources, target}, set(TENANT_STATES))
+
+    def test_archiving_can_be_given_up_until_something_is_removed(self):
+        archive = KINDS["archive"]
+        lasting = [step for step in archive.steps if archive.is_persistent_at(step)]
+        self.assertEqual(lasting[0], "remove_container")
+        self.assertEqual([*archive.steps[-len(lasting) :]], lasting)
+        self.assertTrue(KINDS["erase"].is_persistent_at("unroute"))
+        self.assertFalse(KINDS["start"].is_persistent_at("ready"))
 
     def test_nothing_leads_out_of_deleted(self):
         for kind, (sources, _target) in TRANSITIONS.items():

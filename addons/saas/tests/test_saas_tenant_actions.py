@@ -73,11 +73,17 @@ class TestTenantActions(SaasCommon):
         self.assertEqual(self.tenant.state, "running")
         self.assertFalse(self.tenant.erase_on)
 
+    def test_without_a_place_for_its_last_copy_it_is_not_archived(self):
+        with self.assertRaisesRegex(UserError, "alfa cannot be archived"):
+            self.tenant.with_user(self.manager).action_archive()
+        self.assertEqual(self.tenant.state, "running")
+
     def test_after_the_grace_it_is_erased(self):
+        self.patch(self.env.registry["saas.plan"], "_get_archive_days", lambda _plan: 0)
         self.tenant.with_user(self.manager).action_delete()
         self.run_operations()
         self.tenant.sudo().erase_on = fields.Datetime.now() - timedelta(seconds=1)
-        self.env["saas.tenant"]._erase_due()
+        self.env["saas.tenant"]._remove_due()
         self.run_operations()
         self.assertEqual(self.tenant.state, "deleted")
         self.assertEqual(self.phase(), Phase.ABSENT)

@@ -143,7 +143,7 @@ class TenantPortal(CustomerPortal):
                 "down",
                 (request.env._("Not running"), ("failed", "stopped", "suspended")),
             ),
-            ("deleting", (request.env._("Deleted"), ("deleting",))),
+            ("deleting", (request.env._("Deleted"), ("deleting", "archived"))),
         )
 
     def _get_searchbar_domain(self, bar):

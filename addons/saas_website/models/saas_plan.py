@@ -58,15 +58,12 @@ class SaasPlan(models.Model):
         ]
 
     def _get_grace_feature(self):
-        if not self.grace_days:
+        days = self._get_days_to_take_back()
+        if not days:
             return []
-        if self.grace_days == 1:
+        if days == 1:
             return [self.env._("Deleted by mistake? 1 day to take it back")]
-        return [
-            self.env._(
-                "Deleted by mistake? %s days to take it back", str(self.grace_days)
-            )
-        ]
+        return [self.env._("Deleted by mistake? %s days to take it back", str(days))]
 
     @api.model
     def _format_number(self, number):

@@ -64,7 +64,7 @@ class SaasTenant(models.Model):
     def _explain_deletion(self):
         """Return what becomes of it where the customer deletes it."""
         self.ensure_one()
-        days = self.sudo().plan_id.grace_days
+        days = self.sudo().plan_id._get_days_to_take_back()
         if not self.provisioned_on:
             return self.env._("It never ran: nothing is lost.")
         if not days:
@@ -88,7 +88,7 @@ class SaasTenant(models.Model):
         """Return until when a deleted one can be taken back."""
         return self.env._(
             "It is deleted for good on %s. Write to us to take it back before.",
-            format_date(self.env, self.erase_on),
+            format_date(self.env, self._get_erasure_date()),
         )
 
     def _is_possible(self, kind):

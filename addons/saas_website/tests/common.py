@@ -27,6 +27,12 @@ class SignupCommon(SaasCommon, MockEmail):
         parameters.set_param("web.base.url", "http://master.example")
         parameters.set_param("web.base.url.freeze", "True")
 
+    def set_archive_days(self, days):
+        """Have the plans keep a last copy so long, whatever keeps copies here."""
+        self.patch(
+            self.env.registry["saas.plan"], "_get_archive_days", lambda _plan: days
+        )
+
     def form(self, **values):
         return {
             "company_name": "Beta Ltd",

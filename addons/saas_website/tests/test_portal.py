@@ -1,6 +1,10 @@
+from datetime import timedelta
+
 from lxml import html
 
+from odoo import fields
 from odoo.tests import new_test_user, tagged
+from odoo.tools import format_date
 
 from .common import PagesCommon
 
@@ -101,13 +105,27 @@ class TestPortal(PagesCommon):
         self.run_operations()
         self.assertIn("deleted for good on", self.text_of(self.url_open(self.path)))
 
+    def test_an_archived_one_says_until_when_it_can_be_taken_back(self):
+        now = fields.Datetime.now()
+        until = now + timedelta(days=9)
+        self.tenant.sudo().write(
+            {"wanted": "deleted", "archived_on": now, "erase_on": until}
+        )
+        self.env.flush_all()
+        text = self.text_of(self.url_open(self.path))
+        self.assertIn("Archived", text)
+        self.assertIn("Write to us to take it back", text)
+        self.assertIn(format_date(self.env, until, lang_code="en_US"), text)
+        self.assertNotIn("Delete this tenant", text)
+
     def test_what_a_delete_does_is_said_in_whole_sentences(self):
-        for days, sentence in (
-            (0, "It stops, and all its data are erased at once."),
-            (1, "For 1 day it can be taken back;"),
-            (14, "For 14 days it can be taken back;"),
+        for grace, archive, sentence in (
+            (0, 0, "It stops, and all its data are erased at once."),
+            (1, 0, "For 1 day it can be taken back;"),
+            (14, 30, "For 44 days it can be taken back;"),
         ):
-            self.plan.grace_days = days
+            self.plan.grace_days = grace
+            self.set_archive_days(archive)
             text = self.text_of(self.url_open(self.path))
             self.assertIn(sentence, text)
         self.assertIn("Type “alfa” to confirm", text)

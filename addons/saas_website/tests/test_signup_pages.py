@@ -282,6 +282,7 @@ class TestSignupPages(PagesCommon):
                 self.assertIn(sentence, self.text_of(self.url_open(path)))
 
     def test_a_plan_says_its_limits_in_whole_sentences(self):
+        self.set_archive_days(0)
         for values, said in (
             ({"memory": 768}, ["768 MB of memory"]),
             (
@@ -299,6 +300,8 @@ class TestSignupPages(PagesCommon):
                 self.assertIn(sentence, text)
         self.plan.grace_days = 0
         self.assertNotIn("by mistake", self.text_of(self.url_open("/plans")))
+        self.set_archive_days(30)
+        self.assertIn("30 days to take it back", self.text_of(self.url_open("/plans")))
 
     def test_a_failure_is_said_and_can_be_tried_again(self):
         refusing = self.refuse_to_build()

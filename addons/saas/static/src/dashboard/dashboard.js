@@ -19,6 +19,7 @@ const COLORS = {
     sleeping: "info",
     draft: "secondary",
     deleting: "warning",
+    archived: "secondary",
 };
 
 /** What needs somebody now, and how many tenants are in which state. */
