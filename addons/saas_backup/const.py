@@ -78,10 +78,37 @@ BACKUP_KINDS = {
             "ready",
         ),
     ),
+    "restore_archived": Kind(
+        "Bring back",
+        (
+            "restore_place",
+            "role",
+            "restore_start",
+            "restore_wait",
+            "restore_address",
+            "route",
+            "container",
+            "ready",
+            "take_back",
+        ),
+    ),
 }
 
 KINDS.update(BACKUP_KINDS)
 CLEAN_UPS.add("undo_restore")
+ARCHIVE_STEPS = KINDS["archive"].steps
+KINDS["archive"] = dataclasses.replace(
+    KINDS["archive"],
+    # Of what it is when it has stopped, and before anything is removed.
+    steps=(
+        *ARCHIVE_STEPS[: ARCHIVE_STEPS.index("put_away")],
+        "archive_copy",
+        "archive_copy_wait",
+        "archive_try",
+        "archive_try_wait",
+        *ARCHIVE_STEPS[ARCHIVE_STEPS.index("put_away") :],
+    ),
+)
 KINDS["erase"] = dataclasses.replace(
     KINDS["erase"],
     # Before the key is destroyed, and after all that does not need a store.
@@ -114,6 +141,7 @@ REASONS = {
     "schedule": "By schedule",
     "restore": "Before a restore",
     "delete": "Before deletion",
+    "archive": "For the archive",
 }
 
 DRILL_RESULTS = {

@@ -40,6 +40,9 @@ class BackupPortal(CustomerPortal):
                 **self._prepare_portal_layout_values(),
                 "page_name": "saas_backup",
                 "tenants": found,
+                "erasures": request.env["saas.erasure"]
+                .sudo()
+                .search(self._get_erasure_domain(), limit=TENANTS_A_PAGE),
                 "pager": pages,
                 "default_url": "/my/backups",
             },
@@ -66,26 +69,49 @@ class BackupPortal(CustomerPortal):
     def my_certificate(self, drill_id, report_type="", download="", **_kwargs):
         drill = self._get_drill(drill_id)
         if report_type == "pdf":
-            return self._show_report(
-                model=drill,
-                report_type="pdf",
-                report_ref="saas_backup.action_report_certificate",
-                download=bool(download),
-            )
-        return request.render(
-            "saas_backup.portal_certificate",
-            {
-                **self._prepare_portal_layout_values(),
-                "page_name": "saas_backup",
-                "tenant": drill.tenant_id,
-                "drill": drill,
-            },
+            report = "saas_backup.action_report_certificate"
+            return self._show_certificate(drill, report, download)
+        return self._render_certificate(
+            "saas_backup.portal_certificate", "drill", drill
+        )
+
+    @http.route("/my/backups/erasure/<int:erasure_id>", methods=["GET"], **ROUTE)
+    def my_erasure(self, erasure_id, report_type="", download="", **_kwargs):
+        erasure = self._get_own("saas.erasure", erasure_id, self._get_erasure_domain())
+        if report_type == "pdf":
+            report = "saas_backup.action_report_erasure"
+            return self._show_certificate(erasure, report, download)
+        return self._render_certificate(
+            "saas_backup.portal_erasure", "erasure", erasure
         )
 
     # === HELPERS === #
 
     def _get_backup_domain(self):
         return request.env["saas.tenant"]._get_customer_domain()
+
+    def _get_erasure_domain(self):
+        customer = request.env.user.partner_id.commercial_partner_id
+        return Domain("partner_id", "child_of", customer.id)
+
+    def _show_certificate(self, record, report, download):
+        return self._show_report(
+            model=record,
+            report_type="pdf",
+            report_ref=report,
+            download=bool(download),
+        )
+
+    def _render_certificate(self, template, name, record):
+        return request.render(
+            template,
+            {
+                **self._prepare_portal_layout_values(),
+                "page_name": "saas_backup",
+                "tenant": record.tenant_id,
+                name: record,
+            },
+        )
 
     def _get_backed_up(self, tenant_id):
         """Return the customer's own tenant; those of others answer like what is not."""

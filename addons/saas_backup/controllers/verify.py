@@ -8,7 +8,7 @@ from odoo.http import request
 from odoo.addons.saas.engine.errors import RefusedError
 
 from ..engine import certificate
-from ..models.saas_drill_certificate import PUBLIC_PATH
+from ..models.saas_certificate_mixin import PUBLIC_PATH
 
 ROUTE = {
     "type": "http",
@@ -18,6 +18,7 @@ ROUTE = {
     "sitemap": False,
     "readonly": True,
 }
+CERTIFIED = ("saas.drill", "saas.erasure")
 # Neither kept by others nor found by search: the link is for whom it was given to.
 HEADERS = [("Cache-Control", "no-store"), ("X-Robots-Tag", "noindex")]
 
@@ -27,13 +28,13 @@ class CertificateCheck(http.Controller):
 
     @http.route(f"{PUBLIC_PATH}/<string:token>", **ROUTE)
     def verify(self, token, **_kwargs):
-        drill = self._find(token)
+        record = self._find(token)
         response = request.render(
             "saas_backup.verify",
             {
-                "drill": drill,
-                "authentic": drill._is_authentic(),
-                "signed": drill._get_signed_values(),
+                "record": record,
+                "authentic": record._is_authentic(),
+                "signed": record._get_signed_values(),
             },
         )
         response.headers.extend(HEADERS)
@@ -41,9 +42,9 @@ class CertificateCheck(http.Controller):
 
     @http.route(f"{PUBLIC_PATH}/<string:token>/certificate.json", **ROUTE)
     def download(self, token, **_kwargs):
-        drill = self._find(token)
-        values = json.dumps(drill._export_certificate(), indent=1, ensure_ascii=False)
-        name = f"{drill.name}.json"
+        record = self._find(token)
+        values = json.dumps(record._export_certificate(), indent=1, ensure_ascii=False)
+        name = f"{record.name}.json"
         headers = [
             ("Content-Type", "application/json; charset=utf-8"),
             ("Content-Disposition", http.content_disposition(name)),
@@ -52,7 +53,7 @@ class CertificateCheck(http.Controller):
 
     @http.route("/saas/certificate-key.pem", **ROUTE)
     def key(self, **_kwargs):
-        public = request.env["saas.drill"].sudo()._get_public_key()
+        public = request.env["saas.certificate.mixin"]._get_public_key()
         try:
             pem = certificate.public_pem(public)
         except RefusedError as error:
@@ -60,7 +61,8 @@ class CertificateCheck(http.Controller):
         return request.make_response(pem, [("Content-Type", "application/x-pem-file")])
 
     def _find(self, token):
-        drill = request.env["saas.drill"]._find_by_token(token)
-        if not drill.content:
-            raise NotFound()
-        return drill
+        for model in CERTIFIED:
+            record = request.env[model]._find_by_token(token)
+            if record.content:
+                return record
+        raise NotFound()

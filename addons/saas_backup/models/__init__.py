@@ -7,12 +7,15 @@ from . import saas_backup
 from . import saas_backup_steps
 from . import saas_tenant
 from . import saas_tenant_restore
+from . import saas_tenant_archive
 from . import saas_tenant_portal
 from . import saas_backup_sweep
 from . import saas_backup_verify
+from . import saas_certificate_mixin
 from . import saas_drill
 from . import saas_drill_certificate
 from . import saas_drill_sweep
+from . import saas_erasure
 from . import saas_dashboard
 from . import saas_recovery
 from . import saas_tenant_recover

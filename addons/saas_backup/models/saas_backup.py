@@ -212,6 +212,12 @@ class SaasBackup(models.Model):
         """Return what is under way and needs this copy."""
         return self.sudo().operation_ids.filtered(lambda o: o.state in UNFINISHED)
 
+    def _is_last_of_all(self):
+        """Whether it is, or soon will be, all that is left of its tenant."""
+        tenant = self.tenant_id
+        leaves = tenant.archived_on or tenant.wanted == "deleted"
+        return bool(leaves and tenant.archive_backup_id == self)
+
     def _check_removable(self):
         if self._find_users():
             raise UserError(
@@ -220,6 +226,13 @@ class SaasBackup(models.Model):
         if self.held:
             raise UserError(
                 self.env._("%s is on hold; lift the hold first.", self.display_name)
+            )
+        if self._is_last_of_all():
+            raise UserError(
+                self.env._(
+                    "%s is all that is left of its tenant; it is kept.",
+                    self.display_name,
+                )
             )
         if self.state not in ("done", "failed"):
             raise UserError(

@@ -123,3 +123,18 @@ class SaasPlan(models.Model):
         ondelete="restrict",
         help="Empty: the first policy.",
     )
+    archive_days = fields.Integer(
+        string="Archive (days)",
+        default=30,
+        required=True,
+        help="How long a proven last copy of a deleted tenant is kept after its grace, "
+        "from which it can be taken back too. 0: it is erased without such a copy.",
+    )
+
+    _archive_days_positive = models.Constraint(
+        "CHECK(archive_days >= 0)", "A tenant is archived for 0 days or more."
+    )
+
+    def _get_archive_days(self):
+        self.ensure_one()
+        return self.archive_days

@@ -69,6 +69,7 @@ class SaasTenant(models.Model):
     def _get_backed_up_domain(self):
         return (
             Domain("provisioned_on", "!=", False)
+            & Domain("archived_on", "=", False)
             & Domain("erased_on", "=", False)
             & Domain("wanted", "!=", "deleted")
         )
@@ -172,7 +173,10 @@ class SaasTenant(models.Model):
         result = store._wait_for_job(
             self.server_id, self.uid, key, since or fields.Datetime.now()
         )
-        self._driver().delete_task(self.uid, key)
+        if self._is_left_archived():
+            self._driver().delete(self.uid, keep_data=False)
+        else:
+            self._driver().delete_task(self.uid, key)
         return result
 
 
@@ -194,7 +198,7 @@ class SaasBackup(models.Model):
             taken=aware(self.date),
             confirmed=aware(self.confirmed) or None,
             good=self.state == "done" and self.drill_state != "failed",
-            held=self.held or bool(self._find_users()),
+            held=self.held or bool(self._find_users()) or self._is_last_of_all(),
             keep_until=aware(self.keep_until) or None,
             running=self.state == "running",
         )

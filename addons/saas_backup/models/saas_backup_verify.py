@@ -40,7 +40,7 @@ class SaasBackup(models.Model):
 
     def _step_verify(self):
         tenant = self.tenant_id
-        tenant._check_has_data()
+        tenant._check_has_copies()
         if self.state == "done":
             asked = self.operation_ids.filtered(lambda o: o.kind == "verify")[:1]
             tenant._run_store_job(
@@ -85,6 +85,8 @@ class SaasBackup(models.Model):
                 "The copy of %s is the newest good one before it.",
                 fields.Datetime.to_string(previous.date),
             )
+        elif self.tenant_id.archived_on:
+            advice = self.env._("It was all that is left of it: there is no other.")
         else:
             advice = self.env._("There is no older good copy: make a new one now.")
         return f"{self.message or ''} {advice}".strip()
@@ -104,7 +106,7 @@ class SaasTenant(models.Model):
         Each tenant has its own moment of the day.
         """
         now = fields.Datetime.now()
-        tenants = self._get_backed_up_domain()
+        tenants = self._get_backed_up_domain() | self._get_archived_domain()
         self.search(tenants & Domain("verify_on", "=", False))._plan_verify(now)
         running = Domain("kind", "=", "verify") & Domain("state", "in", UNFINISHED)
         room = CONCURRENT - self.env["saas.operation"].search_count(running)

@@ -87,16 +87,11 @@ class SaasDrill(models.Model):
     def _next_number(self):
         return self.env["ir.sequence"].sudo().next_by_code("saas.drill")
 
-    def _get_report_base_filename(self):
-        """Return what the portal calls its PDF, as the report's own name does."""
-        self.ensure_one()
-        return f"Certificate {self.name}"
-
     # === STEPS: each looks, then does what is missing === #
 
     def _step_drill_start(self):
         tenant = self.tenant_id
-        tenant._check_has_data()
+        tenant._check_has_copies()
         tenant._database_server().ensure_role(
             self.uid,
             tenant._derive_secret("database"),

@@ -59,6 +59,10 @@ class SaasOperation(models.Model):
             self._create_for(self.drill_id, "discard_drill")
         if self.kind == "restore":
             self._clean_up_restore()
+        if self.kind == "archive":
+            self._clean_up_archive()
+        if self.kind == "restore_archived":
+            self._clean_up_return()
         if self._has_made_all_there_is():
             self._undo()
 
@@ -81,5 +85,21 @@ class SaasOperation(models.Model):
             # What people should see is why it failed, not that it was taken back.
             tenant.last_operation_id = self
         elif drill:
-            drill._set_failed(self)
-            self._create_for(drill, "discard_drill")
+            self._discard(drill)
+
+    def _clean_up_archive(self):
+        """Leave the tenant as it was, stopped."""
+        tenant = self.tenant_id
+        tenant.archive_backup_id._set_failed(self.message)
+        if drill := tenant.archive_drill_id.filtered(lambda d: not d.removed):
+            self._discard(drill)
+
+    def _clean_up_return(self):
+        """Leave nothing on the server: the copy is still all there is."""
+        tenant = self.tenant_id
+        if tenant.archived_on and not self._find_unfinished(tenant):
+            self._undo()
+
+    def _discard(self, drill):
+        drill._set_failed(self)
+        self._create_for(drill, "discard_drill")

@@ -16,6 +16,8 @@ _logger = logging.getLogger(__name__)
 # Written by operations and actions only.
 saas_tenant.PROTECTED.update(
     {
+        "archive_backup_id",
+        "archive_drill_id",
         "backup_key_sealed",
         "neutralized",
         "restore_backup_id",
@@ -144,7 +146,7 @@ class SaasTenant(models.Model):
 
         :param int backup_id: one of the tenant's copies
         :param str as_new_name: the subdomain of the new tenant; without it this one
-            becomes what it was, after a copy of what it is
+            becomes what it was, after a copy of what it is; an archived one comes back
         :param bool neutralize: whether the new tenant is for tests, so that it does
             nothing in the customer's name; in place, all is as the copy has it
         """
@@ -153,6 +155,8 @@ class SaasTenant(models.Model):
         backup = self._find_restorable(backup_id)
         if as_new_name:
             return self._restore_as_new(backup, as_new_name, neutralize)
+        if self.archived_on:
+            return self._bring_back(backup)
         return self._restore_in_place(backup)
 
     def action_view_backups(self):
@@ -287,11 +291,17 @@ class SaasTenant(models.Model):
 
     def _check_has_data(self):
         """Refuse to copy what is not there any more, or never was."""
+        if self.archived_on:
+            raise RefusedError(self._explain_nothing_left(), reason="archived")
+        self._check_has_copies()
+
+    def _check_has_copies(self):
+        """Refuse to try copies that go, or that never were."""
         if not self.provisioned_on or self.erased_on or self._is_under_way("erase"):
-            raise RefusedError(
-                self.env._("%s has no data to copy any more.", self.name),
-                reason="deleted",
-            )
+            raise RefusedError(self._explain_nothing_left(), reason="deleted")
+
+    def _explain_nothing_left(self):
+        return self.env._("%s has no data to copy any more.", self.name)
 
     def _prepare_database(self, uid):
         """Return how a task reaches the database of that uid."""

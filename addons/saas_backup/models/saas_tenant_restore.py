@@ -27,20 +27,29 @@ class SaasTenant(models.Model):
         elsewhere.
         """
         source = self.source_backup_id.tenant_id
+        source_server = source.server_id
         if self.slot < 0:
+            if self.archived_on:
+                self._leave_server()
             in_directory = self.source_backup_id.store_id.kind == "directory"
             bound = in_directory and not self.server_id
             self.server_id = self.env["saas.server"]._place(
                 self.plan_id,
                 self.company_id,
-                chosen=source.server_id if bound else self.server_id,
+                chosen=source_server if bound else self.server_id,
                 bound=bound,
             )
-        if not self.database_server_id and self.server_id == source.server_id:
+        if not self.database_server_id and self.server_id == source_server:
             self.database_server_id = source.database_server_id
         self._check_own_database_server()
         if self.slot < 0:
             self._take_slot_or_place_again()
+
+    def _leave_server(self):
+        """Let any server take a tenant of which nothing is left where it was."""
+        if self.database_server_id == self.server_id.database_server_id:
+            self.database_server_id = False
+        self.server_id = False
 
     def _step_restore_start(self):
         self.source_backup_id._ensure_restore(self, self.uid)
@@ -187,11 +196,11 @@ class SaasTenant(models.Model):
 
     def _step_erase_copies(self):
         """Remove all of the tenant's objects from every store that ever had some."""
+        self._check_unwanted()
         # The sealed key lies in a store as long as it ever held a copy.
         stores = self.backup_ids.store_id
         if not stores:
             return
-        self._check_removable()
         for store in stores:
             store._ensure_job(
                 self.server_id,

@@ -7,6 +7,7 @@ from . import test_saas_recovery
 from . import test_saas_restore
 from . import test_saas_store
 from . import test_access
+from . import test_archive
 from . import test_certificate
 from . import test_portal
 from . import test_rights

@@ -92,7 +92,7 @@ class TestCertificate(BackupCommon, HttpCase):
         self.assertIn("data:image/png;base64,", text)
         self.assertIn(self.drill.signature, text)
 
-    @mute_logger("odoo.addons.saas_backup.models.saas_drill_certificate")
+    @mute_logger("odoo.addons.saas_backup.models.saas_certificate_mixin")
     def test_a_drill_without_a_key_to_sign_with_is_a_proof_all_the_same(self):
         self.replace_key("certificate_key", b"")
         self.drill = self.drill_copy()

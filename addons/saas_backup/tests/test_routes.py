@@ -18,6 +18,7 @@ GET  /my/backups/<tenant_id>             login  404      200       404      404 
 POST /my/backups/<tenant_id>/make        login  404      303       404      404    404      404
 POST /my/backups/<tenant_id>/restore     login  404      422       404      404    404      404
 GET  /my/backups/certificate/<drill_id>  login  404      200       404      404    404      404
+GET  /my/backups/erasure/<erasure_id>    login  404      200       404      404    404      404
 GET  /saas/verify/<token>                200    200      200       200      200    200      200
 GET  /saas/verify/<token>/certificate.json 200  200      200       200      200    200      200
 GET  /saas/certificate-key.pem           200    200      200       200      200    200      200
@@ -33,6 +34,10 @@ class TestBackupRoutes(BackupCommon, HttpCase):
         backup.action_drill()
         self.run_operations()
         self.drill = backup.drill_ids
+        erased = self.create_running_tenant("beta")
+        erased.with_user(self.manager).action_delete(erase_now=True)
+        self.run_operations()
+        self.erasure = erased.erasure_ids
         for role, group in {
             "stranger": "base.group_portal",
             "colleague": "base.group_portal",
@@ -52,6 +57,7 @@ class TestBackupRoutes(BackupCommon, HttpCase):
         path = route.replace("<page>", "1")
         path = path.replace("<tenant_id>", str(self.tenant.id))
         path = path.replace("<drill_id>", str(self.drill.id))
+        path = path.replace("<erasure_id>", str(self.erasure.id))
         path = path.replace("<token>", self.drill.access_token)
         token = {"csrf_token": Request.csrf_token(self)}
         data = token if method == "POST" else None
