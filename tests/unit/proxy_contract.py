@@ -10,7 +10,7 @@ import dataclasses
 import pytest
 
 from odoo.addons.saas.engine.errors import EngineError
-from odoo.addons.saas.engine.proxy import Route
+from odoo.addons.saas.engine.proxy import Page, Route
 
 UID = "t0000000000a1"
 OTHER = "t0000000000b2"
@@ -20,6 +20,15 @@ ROUTE = Route(
     http="http://192.0.2.16:8069",
     websocket="http://192.0.2.16:8072",
 )
+PAGE = Page(
+    title="Este site está suspenso",
+    sentences=("Há uma questão.", "Nada se perdeu."),
+    ask="Pergunte à Nuvem.",
+    contacts=(("oi@nuvem.example", "mailto:oi@nuvem.example"),),
+    language="pt-BR",
+)
+IN_ENGLISH = Page(title="This site is suspended", language="en-US")
+CLOSED = Route(uid=UID, hosts=ROUTE.hosts, pages=(PAGE, IN_ENGLISH))
 
 
 class ProxyContract:
@@ -48,6 +57,32 @@ class ProxyContract:
         proxy.put_route(renamed)
         assert proxy.list_routes() == {UID: renamed}
 
+    def test_a_route_to_a_page_is_listed_as_it_was_put(self, proxy):
+        proxy.put_route(CLOSED)
+        assert proxy.list_routes() == {UID: CLOSED}
+
+    def test_a_page_takes_the_place_of_a_tenant_and_the_other_way_round(self, proxy):
+        for route in (ROUTE, CLOSED, ROUTE):
+            proxy.put_route(route)
+            assert proxy.list_routes() == {UID: route}
+
+    def test_other_words_replace_those_of_that_uid(self, proxy):
+        proxy.put_route(CLOSED)
+        words = Page(title="Closed", direction="rtl")
+        other = dataclasses.replace(CLOSED, pages=(words,))
+        proxy.put_route(other)
+        assert proxy.list_routes() == {UID: other}
+
+    def test_a_route_to_a_page_is_deleted_as_any(self, proxy):
+        proxy.put_route(CLOSED)
+        proxy.delete_route(UID)
+        assert proxy.list_routes() == {}
+
+    def test_the_page_of_unknown_addresses_is_no_tenant_s_route(self, proxy):
+        proxy.put_unknown_pages((PAGE,))
+        proxy.put_unknown_pages((PAGE, IN_ENGLISH))
+        assert proxy.list_routes() == {}
+
     def test_deleting_removes_that_route_and_no_other(self, proxy):
         other = dataclasses.replace(ROUTE, uid=OTHER, hosts=("beta.odoo.localhost",))
         proxy.put_route(ROUTE)
@@ -60,13 +95,18 @@ class ProxyContract:
         proxy.delete_route(UID)
         assert proxy.list_routes() == {}
 
-    @pytest.mark.parametrize("verb", ["check", "put_route", "delete_route", "list"])
+    @pytest.mark.parametrize(
+        "verb",
+        ["check", "put_route", "put_page", "put_unknown", "delete_route", "list"],
+    )
     def test_an_unreachable_proxy_is_an_error_and_never_an_absence(
         self, unreachable_proxy, verb
     ):
         calls = {
             "check": unreachable_proxy.check,
             "put_route": lambda: unreachable_proxy.put_route(ROUTE),
+            "put_page": lambda: unreachable_proxy.put_route(CLOSED),
+            "put_unknown": lambda: unreachable_proxy.put_unknown_pages((PAGE,)),
             "delete_route": lambda: unreachable_proxy.delete_route(UID),
             "list": unreachable_proxy.list_routes,
         }

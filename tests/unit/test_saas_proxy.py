@@ -8,7 +8,7 @@ import re
 import stat
 
 import pytest
-from proxy_contract import OTHER, ROUTE, UID, ProxyContract
+from proxy_contract import CLOSED, OTHER, PAGE, ROUTE, UID, ProxyContract
 
 from odoo.addons.saas.engine import proxy as engine
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
@@ -22,6 +22,7 @@ from odoo.addons.saas.engine.proxy import (
     make_configuration,
 )
 
+GATEWAY = "http://172.30.0.13:8070"
 PLAIN = Route(
     uid=UID,
     hosts=("alfa.odoo.localhost",),
@@ -43,16 +44,19 @@ class TestFakeProxy(ProxyContract):
 class TestTraefikProxy(ProxyContract):
     @pytest.fixture
     def proxy(self, tmp_path):
-        return TraefikProxy(DirectoryRouteFiles(tmp_path))
+        settings = TraefikSettings(gateway=GATEWAY)
+        return TraefikProxy(DirectoryRouteFiles(tmp_path), settings)
 
     @pytest.fixture
     def unreachable_proxy(self, tmp_path):
-        return TraefikProxy(DirectoryRouteFiles(tmp_path / "absent"))
+        settings = TraefikSettings(gateway=GATEWAY)
+        return TraefikProxy(DirectoryRouteFiles(tmp_path / "absent"), settings)
 
 
 @pytest.fixture
 def proxy(tmp_path):
-    return TraefikProxy(DirectoryRouteFiles(tmp_path))
+    settings = TraefikSettings(gateway=GATEWAY)
+    return TraefikProxy(DirectoryRouteFiles(tmp_path), settings)
 
 
 def test_the_whole_configuration_of_a_plain_route():
@@ -92,6 +96,66 @@ def test_a_second_process_for_websockets_gets_a_router_and_a_service():
     assert http["services"][f"{UID}-websocket"] == {
         "loadBalancer": {"servers": [{"url": "http://192.0.2.16:8072"}]}
     }
+
+
+def test_a_route_to_a_page_leads_to_the_gateway_and_says_whose_it_is():
+    settings = TraefikSettings(gateway=GATEWAY)
+    http = make_configuration(CLOSED, settings)["http"]
+    open_http = make_configuration(ROUTE, settings)["http"]
+    assert http["routers"] == {UID: open_http["routers"][UID]}
+    assert http["services"] == {UID: {"loadBalancer": {"servers": [{"url": GATEWAY}]}}}
+    assert http["middlewares"] == {
+        **open_http["middlewares"],
+        f"{UID}-headers": {
+            "headers": {
+                **engine.SECURITY_HEADERS,
+                "customRequestHeaders": {"X-Saas-Page": UID},
+            }
+        },
+    }
+
+
+def test_words_of_a_page_lie_beside_its_route_and_go_with_it(proxy, tmp_path):
+    proxy.put_route(CLOSED)
+    words = json.loads((tmp_path / f"{UID}.json").read_bytes())
+    assert words["pages"][0] == {
+        "title": "Este site está suspenso",
+        "sentences": ["Há uma questão.", "Nada se perdeu."],
+        "ask": "Pergunte à Nuvem.",
+        "contacts": [["oi@nuvem.example", "mailto:oi@nuvem.example"]],
+        "language": "pt-BR",
+        "direction": "ltr",
+    }
+    assert [page["language"] for page in words["pages"]] == ["pt-BR", "en-US"]
+    proxy.put_route(ROUTE)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{UID}.yml"]
+    proxy.put_route(CLOSED)
+    proxy.delete_route(UID)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"pages": [{}]}', b"{}"])
+def test_a_page_without_its_words_is_a_route_that_leads_nowhere(
+    proxy, tmp_path, content
+):
+    proxy.put_route(CLOSED)
+    words = tmp_path / f"{UID}.json"
+    words.write_bytes(content) if content is not None else words.unlink()
+    assert proxy.list_routes() == {UID: Route(UID, ())}
+    proxy.put_route(CLOSED)
+    assert proxy.list_routes() == {UID: CLOSED}
+
+
+def test_a_page_without_a_gateway_is_a_fault(tmp_path):
+    with pytest.raises(ValueError, match="is not an address"):
+        TraefikProxy(DirectoryRouteFiles(tmp_path)).put_route(CLOSED)
+
+
+def test_the_words_for_unknown_addresses_are_a_file_of_their_own(proxy, tmp_path):
+    proxy.put_unknown_pages((PAGE,))
+    [file] = tmp_path.iterdir()
+    assert file.name == "unknown.json"
+    assert json.loads(file.read_bytes())["pages"][0]["title"] == PAGE.title
 
 
 def test_with_tls_each_router_asks_for_it_and_browsers_are_told_to_stay():

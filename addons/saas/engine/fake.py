@@ -30,7 +30,7 @@ from .driver import (
 )
 from .errors import EngineError, RefusedError, RetryableError
 from .postgres import DatabaseServer, DatabaseServerConfig
-from .proxy import Proxy, Route
+from .proxy import Page, Proxy, Route
 
 GIB = 2**30
 
@@ -487,11 +487,13 @@ class FakeProxy(Recorder, Proxy):
     """A proxy that works.
 
     :param routes: by uid
+    :param unknown_pages: what addresses say that nobody has
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.routes: dict[str, Route] = {}
+        self.unknown_pages: tuple[Page, ...] = ()
 
     @_verb
     def check(self) -> str:
@@ -508,6 +510,10 @@ class FakeProxy(Recorder, Proxy):
     @_verb
     def list_routes(self) -> dict[str, Route]:
         return dict(self.routes)
+
+    @_verb
+    def put_unknown_pages(self, pages: tuple[Page, ...]) -> None:
+        self.unknown_pages = pages
 
 
 class RefusingProxy(Refusing, FakeProxy):

@@ -31,18 +31,42 @@ LEFTOVER_AGE = 60
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Route:
-    """One tenant's way in; a proxy holds at most one for a uid.
+class Page:
+    """What visitors read instead of a tenant that does not run, in one language.
 
-    :param hosts: host names, all of which lead to the tenant; the main one first
+    :param sentences: what happened, for anybody who comes by
+    :param str ask: who can say more
+    :param contacts: how to reach them: words and address (``mailto:``, ``tel:``,
+        ``https:``) of each
+    :param str language: in which it is written, e.g. ``pt-BR``
+    :param str direction: how that is read, ``ltr`` or ``rtl``
+    """
+
+    title: str
+    sentences: tuple[str, ...] = ()
+    ask: str = ""
+    contacts: tuple[tuple[str, str], ...] = ()
+    language: str = "en"
+    direction: str = "ltr"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Route:
+    """One tenant's address; a proxy holds at most one for a uid.
+
+    It leads to the tenant, or, with pages, to the gateway that shows one of them.
+
+    :param hosts: host names, all of which lead there; the main one first
     :param str http: where the tenant answers, e.g. ``http://172.30.0.17:8069``
     :param str websocket: where it takes websockets; often the same
+    :param pages: the same page in each language; the first for whoever reads none
     """
 
     uid: str
     hosts: tuple[str, ...]
-    http: str
-    websocket: str
+    http: str = ""
+    websocket: str = ""
+    pages: tuple[Page, ...] = ()
 
 
 class Proxy(ABC):
@@ -63,6 +87,10 @@ class Proxy(ABC):
     @abstractmethod
     def list_routes(self) -> dict[str, Route]:
         """All tenants' routes by uid, orphans too."""
+
+    @abstractmethod
+    def put_unknown_pages(self, pages: tuple[Page, ...]) -> None:
+        """Make or change what addresses of the tenants' domain say that nobody has."""
 
 
 class RouteFiles(Protocol):
@@ -168,6 +196,7 @@ class TraefikSettings:
     :param int rate_burst: requests that it may make at once on top
     :param str probe_url: an address at which Traefik answers, for ``check``; may be
         empty
+    :param str gateway: where Traefik reaches the gateway, for routes with pages
     """
 
     entry_points: tuple[str, ...] = ()
@@ -176,6 +205,7 @@ class TraefikSettings:
     rate_average: int = 100
     rate_burst: int = 400
     probe_url: str = ""
+    gateway: str = ""
 
 
 SECURITY_HEADERS = {
@@ -202,8 +232,16 @@ CLOSED_PATHS = (
 )
 
 
+PAGE_HEADER = "X-Saas-Page"
+"""Tells the gateway whose page it is to show; visitors' own is replaced."""
+
+
 class TraefikProxy(Proxy):
-    """Traefik 3 by its watched directory: one file ``<uid>.yml`` for each tenant."""
+    """Traefik 3 by its watched directory: one file ``<uid>.yml`` for each tenant.
+
+    Words of pages lie beside it in ``<uid>.json``, which Traefik passes over and the
+    gateway reads.
+    """
 
     def __init__(
         self, files: RouteFiles, settings: TraefikSettings | None = None
@@ -221,22 +259,36 @@ class TraefikProxy(Proxy):
 
     def put_route(self, route: Route) -> None:
         content = json.dumps(make_configuration(route, self._settings), indent=1)
-        self._files.write(_file_name(route.uid), content.encode())
+        name = _file_name(route.uid)
+        # A route never leads to a page whose words are not there.
+        if route.pages:
+            self._files.write(_pages_name(route.uid), _dump_pages(route.pages))
+        self._files.write(name, content.encode())
+        if not route.pages:
+            self._files.remove(_pages_name(route.uid))
 
     def delete_route(self, uid: str) -> None:
         self._files.remove(_file_name(uid))
+        self._files.remove(_pages_name(uid))
 
     def list_routes(self) -> dict[str, Route]:
         routes = {}
-        for name, content in self._files.read_all().items():
+        files = self._files.read_all()
+        for name, content in files.items():
             match = _FILE_NAME.fullmatch(name)
             if match:
-                routes[match["uid"]] = _read_route(match["uid"], content)
+                uid = match["uid"]
+                pages = files.get(_pages_name(uid), b"")
+                routes[uid] = _read_route(uid, content, pages)
         return routes
+
+    def put_unknown_pages(self, pages: tuple[Page, ...]) -> None:
+        self._files.write(_UNKNOWN_PAGES, _dump_pages(pages))
 
 
 # Without an ending that Traefik would read.
 _PROBE = "saas-probe"
+_UNKNOWN_PAGES = "unknown.json"
 _FILE_NAME = re.compile(r"(?P<uid>t[0-9a-f]{12})\.yml")
 _TARGET = re.compile(r"http://[a-z0-9.-]+(?::[0-9]{1,5})?")
 _HOST = re.compile(r"Host\(`([a-z0-9.-]+)`\)")
@@ -252,7 +304,7 @@ def make_configuration(route: Route, settings: TraefikSettings) -> dict[str, Any
     rule = _make_rule(route.hosts)
     middlewares = [f"{uid}-rate", f"{uid}-headers", f"{uid}-compress"]
     routers = {uid: _make_router(rule, uid, middlewares, settings)}
-    services = {uid: _make_service(route.http)}
+    services = {uid: _make_service(settings.gateway if route.pages else route.http)}
     if route.websocket != route.http:
         routers[f"{uid}-websocket"] = _make_router(
             f"{rule} && PathPrefix(`/websocket`)",
@@ -265,7 +317,7 @@ def make_configuration(route: Route, settings: TraefikSettings) -> dict[str, Any
         "http": {
             "routers": routers,
             "services": services,
-            "middlewares": _make_middlewares(uid, settings),
+            "middlewares": _make_middlewares(route, settings),
         }
     }
 
@@ -299,10 +351,13 @@ def _make_service(target: str) -> dict[str, Any]:
     return {"loadBalancer": {"servers": [{"url": target}]}}
 
 
-def _make_middlewares(uid: str, settings: TraefikSettings) -> dict[str, Any]:
+def _make_middlewares(route: Route, settings: TraefikSettings) -> dict[str, Any]:
+    uid = route.uid
     headers = dict(SECURITY_HEADERS)
     if settings.tls:
         headers["stsSeconds"] = HSTS_SECONDS
+    if route.pages:
+        headers["customRequestHeaders"] = {PAGE_HEADER: uid}
     return {
         f"{uid}-rate": {
             "rateLimit": {
@@ -324,23 +379,46 @@ def _file_name(uid: str) -> str:
     return name
 
 
-def _read_route(uid: str, content: bytes) -> Route:
+def _pages_name(uid: str) -> str:
+    return f"{uid}.json"
+
+
+def _dump_pages(pages: tuple[Page, ...]) -> bytes:
+    words = {"pages": [dataclasses.asdict(page) for page in pages]}
+    return json.dumps(words, indent=1).encode()
+
+
+def _read_route(uid: str, content: bytes, pages: bytes) -> Route:
     """The route in one of our files; a damaged one is a route that leads nowhere."""
     try:
         http = json.loads(content)["http"]
+        hosts = tuple(_HOST.findall(http["routers"][uid]["rule"]))
+        headers = http["middlewares"][f"{uid}-headers"]["headers"]
+        if PAGE_HEADER in headers.get("customRequestHeaders", ()):
+            return Route(uid=uid, hosts=hosts, pages=_read_pages(pages))
         targets = {
             name: service["loadBalancer"]["servers"][0]["url"]
             for name, service in http["services"].items()
         }
         return Route(
             uid=uid,
-            hosts=tuple(_HOST.findall(http["routers"][uid]["rule"])),
+            hosts=hosts,
             http=targets[uid],
             websocket=targets.get(f"{uid}-websocket", targets[uid]),
         )
     except (ValueError, LookupError, TypeError, AttributeError):
         _logger.warning("the route file of %s is damaged", uid)
-        return Route(uid=uid, hosts=(), http="", websocket="")
+        return Route(uid=uid, hosts=())
+
+
+def _read_pages(content: bytes) -> tuple[Page, ...]:
+    return tuple(_read_page(words) for words in json.loads(content)["pages"])
+
+
+def _read_page(words: dict[str, Any]) -> Page:
+    words["sentences"] = tuple(words["sentences"])
+    words["contacts"] = tuple((text, address) for text, address in words["contacts"])
+    return Page(**words)
 
 
 def _probe(url: str) -> None:
