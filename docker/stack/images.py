@@ -61,6 +61,7 @@ IMAGES = (
     Image("saas-postgres", setting="POSTGRES_BASE_IMAGE"),
     Image("saas-traefik", setting="TRAEFIK_BASE_IMAGE"),
     Image("saas-firewall"),
+    Image("saas-gateway"),
     Image("saas-mail"),
 )
 

@@ -182,6 +182,7 @@ class Settings:
             "SAAS_WEB_ADDRESS": self.control_address(10),
             "SAAS_WORKER_ADDRESS": self.control_address(11),
             "SAAS_DB_ADDRESS": self.control_address(12),
+            "SAAS_GATEWAY_ADDRESS": self.control_address(13),
             "SAAS_TENANT_GATEWAY": self.tenant_gateway,
         }
 

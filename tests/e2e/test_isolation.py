@@ -15,6 +15,7 @@ from .residents import run_python
 
 PG_PORT = 5432
 HTTP_PORT = 8069
+GATEWAY_PORT = 8070
 LINK_LOCAL = "169.254.77.31"
 
 
@@ -44,6 +45,7 @@ def test_a_tenant_connects_to_postgresql_on_the_gateway_and_to_nothing_else_here
             [os.environ["SAAS_WEB_ADDRESS"], HTTP_PORT],
             [os.environ["SAAS_WORKER_ADDRESS"], HTTP_PORT],
             [os.environ["SAAS_DB_ADDRESS"], PG_PORT],
+            [os.environ["SAAS_GATEWAY_ADDRESS"], GATEWAY_PORT],
             *([address, port] for address in own),
             *([address, proxy] for address in own),
         ]

@@ -16,7 +16,8 @@ import threading
 import time
 
 import pytest
-from proxy_contract import ProxyContract
+from gateway_image import serve as serve_gateway
+from proxy_contract import IN_ENGLISH, PAGE, ProxyContract
 
 from odoo.addons.saas.engine.proxy import (
     DirectoryRouteFiles,
@@ -28,7 +29,7 @@ from odoo.addons.saas.engine.proxy import (
 UID = "t0000000000d4"
 HOST = "alfa.odoo.localhost"
 START_SECONDS = 20
-PAGE = b"<p>odoo</p>" * 500
+PAGE_OF_ODOO = b"<p>odoo</p>" * 500
 
 
 class Upstream(http.server.BaseHTTPRequestHandler):
@@ -40,7 +41,7 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         if self.headers.get("Upgrade", "").lower() == "websocket":
             self.greet()
             return
-        body = PAGE if self.path == "/page" else b""
+        body = PAGE_OF_ODOO if self.path == "/page" else b""
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("X-Path", self.path)
@@ -174,12 +175,19 @@ def traefik(tmp_path_factory):
     running.close()
 
 
+@pytest.fixture(scope="module")
+def gateway(traefik):
+    """The real one, beside the routes."""
+    with serve_gateway(traefik.routes) as url:
+        yield url
+
+
 @pytest.fixture
-def proxy(traefik):
+def proxy(traefik, gateway):
     """Routes of a real Traefik, none at first."""
     probe = f"http://127.0.0.1:{traefik.port}/"
     files = DirectoryRouteFiles(traefik.routes)
-    proxy = TraefikProxy(files, TraefikSettings(probe_url=probe))
+    proxy = TraefikProxy(files, TraefikSettings(probe_url=probe, gateway=gateway))
     yield proxy
     for uid in proxy.list_routes():
         proxy.delete_route(uid)
@@ -196,7 +204,8 @@ def routed(traefik, proxy, odoo):
 class TestTraefikProxy(ProxyContract):
     @pytest.fixture
     def unreachable_proxy(self, tmp_path):
-        return TraefikProxy(DirectoryRouteFiles(tmp_path / "absent"))
+        settings = TraefikSettings(gateway="http://127.0.0.1:9")
+        return TraefikProxy(DirectoryRouteFiles(tmp_path / "absent"), settings)
 
 
 def test_a_new_route_answers_and_a_deleted_one_does_not_soon(traefik, proxy, odoo):
@@ -212,6 +221,53 @@ def test_a_new_route_answers_and_a_deleted_one_does_not_soon(traefik, proxy, odo
     print(f"routes took {', '.join(f'{seconds:.3f}' for seconds in taken)} s")
     # The first one also waits for a Traefik that has just been started.
     assert statistics.median(taken) < 3
+
+
+@pytest.fixture
+def closed(traefik, proxy, odoo):
+    """The address of a tenant that ran and does not any more."""
+    proxy.put_route(Route(UID, (HOST, "shop.example"), odoo, odoo))
+    traefik.wait_for(200)
+    proxy.put_route(Route(UID, (HOST, "shop.example"), pages=(PAGE, IN_ENGLISH)))
+    traefik.wait_for(503)
+    return traefik
+
+
+def test_all_hosts_of_a_tenant_that_does_not_run_show_its_page(closed):
+    for host in (HOST, "shop.example"):
+        answer = closed.get("/odoo/contacts?x=1", host=host)
+        assert answer.status == 503
+        assert PAGE.title in answer.body.decode()
+        assert answer.headers["retry-after"] == "3600"
+        assert answer.headers["x-robots-tag"] == "noindex"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "server" not in answer.headers
+        assert "set-cookie" not in answer.headers
+
+
+def test_visitors_read_their_own_language_through_the_proxy(closed):
+    answer = closed.get(Accept_Language="en-GB,pt;q=0.5")
+    assert answer.headers["content-language"] == IN_ENGLISH.language
+    assert IN_ENGLISH.title in answer.body.decode()
+
+
+def test_nobody_chooses_whose_page_a_tenant_s_address_shows(closed):
+    answer = closed.get(X_Saas_Page="t000000000000")
+    assert answer.status == 503
+    assert PAGE.title in answer.body.decode()
+
+
+def test_a_websocket_is_not_opened_where_nobody_is(closed):
+    with _open_websocket(closed) as connection:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 503 ")
+
+
+def test_the_address_of_a_tenant_that_runs_again_leads_to_it_soon(closed, proxy, odoo):
+    began = time.monotonic()
+    proxy.put_route(Route(UID, (HOST,), odoo, odoo))
+    closed.wait_for(200)
+    print(f"from the page to the tenant took {time.monotonic() - began:.3f} s")
+    assert closed.get("/page").body == PAGE_OF_ODOO
 
 
 def test_a_check_finds_the_proxy_that_reads_the_files(proxy):
@@ -244,8 +300,8 @@ def test_a_foreign_file_goes_on_working_beside_ours(routed, proxy, odoo):
 def test_a_large_page_comes_compressed_to_who_can_read_it(routed):
     answer = routed.get("/page", Accept_Encoding="gzip")
     assert answer.headers["content-encoding"] == "gzip"
-    assert len(answer.body) < len(PAGE) / 5
-    assert routed.get("/page").body == PAGE
+    assert len(answer.body) < len(PAGE_OF_ODOO) / 5
+    assert routed.get("/page").body == PAGE_OF_ODOO
 
 
 def test_each_answer_carries_the_security_headers(routed):
