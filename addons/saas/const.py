@@ -51,13 +51,13 @@ KINDS = {
         persistent=True,
     ),
     "start": Kind("Start", ("route", "container", "ready")),
-    "stop": Kind("Stop", ("stop",)),
+    "stop": Kind("Stop", ("page", "stop")),
     "restart": Kind("Restart", ("stop", "route", "container", "ready")),
     "sleep": Kind("Sleep", ("pause",)),
     "wake": Kind("Wake", ("route", "container", "ready")),
-    "suspend": Kind("Suspend", ("unroute", "stop")),
+    "suspend": Kind("Suspend", ("page", "stop")),
     "resume": Kind("Resume", ("route", "container", "ready")),
-    "delete": Kind("Delete", ("unroute", "stop"), persistent=True),
+    "delete": Kind("Delete", ("page", "stop"), persistent=True),
     "archive": Kind(
         "Archive",
         (

@@ -28,7 +28,7 @@ BACKUP_KINDS = {
             "restore_try",
             "restore_try_wait",
             "restore_files",
-            "unroute",
+            "page",
             "stop",
             "restore_switch",
             "route",

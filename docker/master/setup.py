@@ -8,10 +8,11 @@ tells of a container:
 
 ``admin_password``, ``tenant_domain``, ``http_port``, ``stack``, ``network``,
 ``subnet``, ``bridge``, ``docker_url``, ``tenant_gateway`` (where tenants reach
-PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``base_url``, ``host``
-(the master's), ``languages`` (codes, e.g. ``pt_BR``), ``mail_host`` (the stack's own
-mailbox, or empty), ``mail_port`` and ``first_server`` (whether to make server, image
-and plans, or leave that to the set-up page).
+PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``gateway_url`` (where
+Traefik reaches the gateway), ``base_url``, ``host`` (the master's), ``languages``
+(codes, e.g. ``pt_BR``), ``mail_host`` (the stack's own mailbox, or empty),
+``mail_port`` and ``first_server`` (whether to make server, image and plans, or leave
+that to the set-up page).
 """
 
 import json
@@ -171,6 +172,7 @@ def describe_stack(settings):
             "name": "Traefik of the stack",
             "port": settings["http_port"],
             "internal_url": settings["proxy_url"],
+            "gateway_url": settings["gateway_url"],
         },
         "server": {
             "name": "This machine",

@@ -14,6 +14,7 @@ from .shell import Shell, StackError
 
 HASH_PARAMETER = "saas.setup_hash"
 SETUP = "saas-setup"
+GATEWAY_PORT = 8070
 MAIL_PORT = 1025
 
 
@@ -100,6 +101,7 @@ def setup_values(settings: Settings) -> dict[str, object]:
         "languages": [code for code in settings["SAAS_LANGUAGES"].split(",") if code],
         "mail_host": "mail" if settings.has_mailbox else "",
         "mail_port": MAIL_PORT,
+        "gateway_url": f"http://{settings.control_address(13)}:{GATEWAY_PORT}",
         "host": settings.host,
         "network": settings.tenant_network,
         "proxy_url": f"http://{settings.control_address(1)}:{settings.port}",

@@ -54,7 +54,7 @@ ENDS = {  # states of operation, tenant and copies, and the number of things
     "backup": ("done", "running", {"done"}, 6),
     "restore": ("done", "running", {"done"}, 6),
     "drill": ("done", "running", {"done"}, 6),
-    "delete": ("done", "deleting", {"done"}, 5),
+    "delete": ("done", "deleting", {"done"}, 7),  # its route leads to a page
     "erase": ("done", "deleted", set(), 0),
 }
 

@@ -13,6 +13,7 @@ from . import saas_hold
 from . import saas_template
 from . import saas_tenant
 from . import saas_tenant_steps
+from . import saas_tenant_page
 from . import saas_tenant_actions
 from . import saas_operation_step
 from . import saas_operation
@@ -27,4 +28,5 @@ from . import ir_ui_menu
 from . import saas_dashboard
 from . import saas_timeline
 from . import res_config_settings
+from . import res_company
 from . import res_partner

@@ -55,6 +55,7 @@ class SaasOperationStep(models.Model):
             "container": self.env._("Start the container"),
             "ready": self.env._("Wait until it answers"),
             "unroute": self.env._("Close the address"),
+            "page": self.env._("Say at its address why it does not run"),
             "stop": self.env._("Stop the container"),
             "pause": self.env._("Pause the container"),
             "read_log": self.env._("Read the log"),

@@ -1,6 +1,6 @@
 from odoo import fields, models
 
-from ..engine.proxy import DirectoryRouteFiles, TraefikProxy
+from ..engine.proxy import DirectoryRouteFiles, TraefikProxy, TraefikSettings
 
 
 class SaasProxy(models.Model):
@@ -36,11 +36,17 @@ class SaasProxy(models.Model):
         help="Where the worker reaches this proxy to see whether a tenant answers, "
         "e.g. http://172.30.0.1:8080.",
     )
+    gateway_url = fields.Char(
+        string="Gateway's Address",
+        help="Where this proxy reaches the gateway, which shows a page where a tenant "
+        "does not run, e.g. http://172.30.0.13:8070. Empty: such addresses are closed.",
+    )
 
     def _get_proxy(self):
         """Return the live ``Proxy``; other kinds and transports override this."""
         self.ensure_one()
-        return TraefikProxy(self._get_route_files())
+        settings = TraefikSettings(gateway=self.gateway_url or "")
+        return TraefikProxy(self._get_route_files(), settings)
 
     def _get_route_files(self):
         """Return the live ``RouteFiles`` of the transport."""
@@ -48,6 +54,12 @@ class SaasProxy(models.Model):
         if self.transport != "directory":
             raise NotImplementedError(self.transport)
         return DirectoryRouteFiles(self.directory)
+
+    def _put_unknown_pages(self):
+        """Have addresses that nobody has say so."""
+        self.ensure_one()
+        company = self.company_id or self.env.ref("base.main_company")
+        self._get_proxy().put_unknown_pages(company._prepare_saas_unknown_pages())
 
     def _get_public_url(self, host):
         """Return the address at which visitors find that host."""

@@ -59,10 +59,10 @@ class SaasTenant(models.Model):
             leaving.filtered(lambda t: not t._has_failed_within(ARCHIVE_PAUSE)),
         )
 
-    def _compare(self, observation, routed=None):
+    def _compare(self, observation, routes=None):
         """Store what was seen, and mend what differs from what is wanted.
 
-        :param bool routed: whether its route is there, None when nobody looked
+        :param dict routes: all routes by uid, None when nobody looked
         """
         self.ensure_one()
         if self.last_operation_id.state in UNFINISHED:
@@ -72,21 +72,35 @@ class SaasTenant(models.Model):
         self._write_observation(observation)
         if self._has_failed_within(REPAIR_PAUSE):
             return
-        if kind := self._find_repair(observation.phase, routed):
+        if kind := self._find_repair(observation.phase, routes):
             self.env["saas.operation"]._record(kind, self)
 
-    def _find_repair(self, phase, routed):
+    def _find_repair(self, phase, routes):
         """Return the kind of operation that makes it what is wanted, if one does."""
         may_run = self.wanted == "running" and not self.hold_ids
         if may_run and phase == Phase.FAILED:
             return "restart"
         if may_run:
-            return "start" if phase not in UP or routed is False else None
+            return "start" if phase not in UP or not self._is_led(routes) else None
+        if kind := self._find_kind_of_rest():
+            return kind if phase in UP or not self._says_why(routes) else None
+        return None
+
+    def _find_kind_of_rest(self):
+        """Return the kind of operation that ends its running, if it may not run."""
         if self.wanted == "deleted":
-            return "delete" if phase in UP or routed else None
+            return "delete"
         if self.hold_ids:
-            return "suspend" if phase in UP or routed else None
-        return "stop" if self.wanted == "stopped" and phase in UP else None
+            return "suspend"
+        return "stop" if self.wanted == "stopped" else None
+
+    def _is_led(self, routes):
+        """Whether its address leads to it, as far as somebody looked."""
+        return routes is None or bool(self.uid in routes and routes[self.uid].http)
+
+    def _says_why(self, routes):
+        """Whether its address says what it should, as far as somebody looked."""
+        return routes is None or routes.get(self.uid) == self._prepare_page_route()
 
     def _has_failed_within(self, pause):
         """Whether the last that was asked for went wrong so recently."""
@@ -132,12 +146,12 @@ class SaasServer(models.Model):
         seen = {observation.uid: observation for observation in listed}
         for tenant in self.tenant_ids.filtered(lambda tenant: tenant.slot >= 0):
             absent = Observation(uid=tenant.uid, phase=Phase.ABSENT)
-            routed = None if routes is None else tenant.uid in routes
-            tenant._compare(seen.get(tenant.uid, absent), routed)
+            tenant._compare(seen.get(tenant.uid, absent), routes)
         return seen.keys()
 
     def _resync(self):
         """One list call for each sort of thing, compared in memory."""
+        self.proxy_id._put_unknown_pages()
         routes = self.proxy_id._get_proxy().list_routes()
         containers = self._observe_tenants(routes)
         self._report_orphans(

@@ -42,7 +42,12 @@ class SaasCommon(TransactionCase):
         cls.classPatch(field, "selection", [("fake", "Fake")])
         cls.classPatch(field, "_selection", {"fake": "Fake"})
         cls.proxy = cls.env["saas.proxy"].create(
-            {"name": "Traefik", "port": 8080, "internal_url": "http://127.0.0.1:9"}
+            {
+                "name": "Traefik",
+                "port": 8080,
+                "internal_url": "http://127.0.0.1:9",
+                "gateway_url": "http://127.0.0.1:9",
+            }
         )
         cls.database_server = cls.env["saas.database.server"].create(
             {
@@ -120,7 +125,8 @@ class SaasCommon(TransactionCase):
 
     def _tenant_answers(self, tenant):
         up = self.driver.observe(tenant.uid).phase == Phase.RUNNING
-        return self.answers and up and tenant.uid in self.routes.list_routes()
+        route = self.routes.list_routes().get(tenant.uid)
+        return self.answers and up and bool(route and route.http)
 
     # === HELPERS === #
 

@@ -86,17 +86,72 @@ class TestSweep(SaasCommon):
         self.assertEqual(self.server.check_state, "failed")
         self.assertIn("cannot be reached", self.server.check_message)
 
-    def test_a_lost_route_is_put_back_and_one_that_stayed_is_removed(self):
-        self.routes.delete_route(self.tenant.uid)
+    def resync(self):
+        """Compare all, and do what follows; the kinds of operations that this took."""
+        before = self.tenant.operation_ids
         self.env["saas.server"]._cron_resync()
         self.run_operations()
-        route = self.routes.list_routes()[self.tenant.uid]
+        return (self.tenant.operation_ids - before).mapped("kind")
+
+    def route(self):
+        return self.routes.list_routes()[self.tenant.uid]
+
+    def test_a_lost_route_is_put_back(self):
+        self.routes.delete_route(self.tenant.uid)
+        self.assertEqual(self.resync(), ["start"])
+        self.assertTrue(self.route().http)
+        self.assertEqual(self.resync(), [])
+
+    def test_a_page_at_the_address_of_a_tenant_that_runs_is_taken_away(self):
+        self.routes.put_route(self.tenant._prepare_page_route())
+        self.assertEqual(self.resync(), ["start"])
+        self.assertTrue(self.route().http)
+
+    def test_an_address_that_leads_to_who_may_not_run_gets_its_page_again(self):
+        open_route = self.route()
+        for ask, kind in (
+            (self.tenant.action_stop, "stop"),
+            (self.tenant.action_suspend, "suspend"),
+            (self.tenant.action_delete, "delete"),
+        ):
+            ask()
+            self.run_operations()
+            self.assertEqual(self.resync(), [])
+            self.routes.put_route(open_route)
+            self.assertEqual(self.resync(), [kind])
+            self.assertEqual(self.route(), self.tenant._prepare_page_route())
+            self.routes.delete_route(self.tenant.uid)
+            self.assertEqual(self.resync(), [kind])
+            self.assertEqual(self.route(), self.tenant._prepare_page_route())
+
+    def test_a_page_that_says_what_is_no_longer_so_is_mended(self):
         self.tenant.action_suspend("Spam")
         self.run_operations()
-        self.routes.put_route(route)
-        self.env["saas.server"]._cron_resync()
+        self.tenant.company_id.email = "new@cloud.example"
+        self.assertEqual(self.resync(), ["suspend"])
+        contact = ("new@cloud.example", "mailto:new@cloud.example")
+        for page in self.route().pages:
+            self.assertIn(contact, page.contacts)
+
+    def test_without_a_gateway_a_suspended_tenant_has_no_route_and_needs_none(self):
+        self.proxy.gateway_url = False
+        open_route = self.route()
+        self.tenant.action_suspend("Spam")
         self.run_operations()
         self.assertNotIn(self.tenant.uid, self.routes.list_routes())
+        self.assertEqual(self.resync(), [])
+        self.routes.put_route(open_route)
+        self.assertEqual(self.resync(), ["suspend"])
+        self.assertNotIn(self.tenant.uid, self.routes.list_routes())
+
+    def test_addresses_that_nobody_has_say_so_and_whom_to_ask(self):
+        company = self.env.ref("base.main_company")
+        company.write({"name": "Cloud Ltd", "email": "help@cloud.example"})
+        self.resync()
+        page = self.routes.unknown_pages[0]
+        self.assertEqual(page.title, "There is nothing at this address")
+        self.assertIn("ask Cloud Ltd.", page.ask)
+        self.assertIn("mailto:help@cloud.example", dict(page.contacts).values())
 
     def test_a_container_that_is_ill_is_restarted_and_not_over_and_over(self):
         self.driver.set_phase(self.tenant.uid, Phase.FAILED)

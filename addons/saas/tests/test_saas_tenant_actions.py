@@ -41,7 +41,7 @@ class TestTenantActions(SaasCommon):
         self.assertEqual(self.tenant.state, "suspended")
         self.assertEqual(self.tenant.state_message, "Spam was sent")
         self.assertEqual(self.phase(), Phase.STOPPED)
-        self.assertNotIn(self.tenant.uid, self.routes.list_routes())
+        self.assertFalse(self.routes.list_routes()[self.tenant.uid].http)
         with self.assertRaisesRegex(UserError, "not possible now"):
             self.tenant.action_start()
 
@@ -50,7 +50,7 @@ class TestTenantActions(SaasCommon):
         self.tenant.action_resume()
         self.run_operations()
         self.assertEqual((self.tenant.state, self.phase()), ("running", Phase.RUNNING))
-        self.assertIn(self.tenant.uid, self.routes.list_routes())
+        self.assertTrue(self.routes.list_routes()[self.tenant.uid].http)
 
     def test_staff_cannot_lift_the_hold_of_somebody_else(self):
         self.tenant.sudo().hold_ids = [

@@ -1,0 +1,66 @@
+from odoo import models
+
+from ..const import HOLD_KINDS
+from ..engine.proxy import Route
+
+
+class SaasTenant(models.Model):
+    """What visitors of a tenant read while it does not run.
+
+    It is for everybody: never what staff wrote of it, nor who the customer is.
+    """
+
+    _inherit = "saas.tenant"
+
+    def _step_page(self):
+        """Lead the address to a page that says what happened and whom to ask."""
+        if not self.server_id:
+            return
+        if route := self._prepare_page_route():
+            self._proxy().put_route(route)
+        else:
+            self._proxy().delete_route(self.uid)
+
+    def _prepare_page_route(self):
+        """Return the route of a tenant that does not run; none without a gateway."""
+        if not self.server_id.proxy_id.gateway_url:
+            return None
+        pages = tuple(
+            self.with_context(lang=code)._prepare_page()
+            for code in self.company_id._get_saas_page_languages(self.lang)
+        )
+        return Route(uid=self.uid, hosts=(self._get_host(),), pages=pages)
+
+    def _prepare_page(self):
+        """Return the page in the language of the environment."""
+        return self.company_id._prepare_saas_page(*self._describe_pause())
+
+    def _describe_pause(self):
+        """Return a title and sentences about why it does not run."""
+        kept = self.env._("Nothing is lost: all of its data are kept.")
+        if self.wanted == "deleted":
+            return self.env._("This site is closed"), [
+                self.env._("It was closed on request of its owner.")
+            ]
+        if self.hold_ids:
+            reasons = self._describe_holds()
+            return self.env._("This site is suspended"), [*reasons, kept]
+        if self.wanted == "stopped":
+            return self.env._("This site is switched off"), [
+                self.env._("It can be started again at any time."),
+                kept,
+            ]
+        return self.env._("This site will be back soon"), [
+            self.env._("Work on it is under way. Please try again in some minutes.")
+        ]
+
+    def _describe_holds(self):
+        """Return a careful sentence for each kind of its holds."""
+        sentences = {
+            "unpaid": self.env._("There is an open question about its subscription."),
+            "quota": self.env._("It needs more room than its plan has."),
+            "abuse": self.env._("A report about its use is being looked into."),
+            "staff": self.env._("It was suspended by its provider."),
+        }
+        kinds = set(self.hold_ids.mapped("kind"))
+        return [sentences[kind] for kind in HOLD_KINDS if kind in kinds]
