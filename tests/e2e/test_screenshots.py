@@ -72,11 +72,19 @@ OFFICE = (
     ("office-store", "saas-stores/{store}", ""),
     ("office-backup-policies", "saas-backup-policies", ""),
     ("office-backup-policy", "saas-backup-policies/{backup_policy}", ""),
+    ("office-recovery-new", "saas-recover/new", ""),
+    ("office-recovery", "saas-recover/{recovery}", ""),
     ("office-setup", "saas-setup", ""),
     ("office-settings", "action-saas.res_config_settings_action", ""),
 )
 
 
+# What a look into a store has found: uid, subdomain, customer, and why not.
+FOUND = (
+    ("t5d1c0ffee001", "alfa-bakery", "Alfa Bakery", None),
+    ("t5d1c0ffee002", "beta-bikes", "Beta Bikes", None),
+    ("t5d1c0ffee003", "gamma-farm", "Gamma Farm", "This master has it already."),
+)
 # What is ours in the back office, beside plain views.
 OUR_PARTS = (
     ".o_saas_dashboard",
@@ -154,6 +162,41 @@ def nothing_is_built(master):
     master.call("ir.config_parameter", "set_param", key, before)
 
 
+@pytest.fixture
+def recovery(master, stack, plan):
+    """A recovery whose look has ended; without the stores of other tests in it."""
+    [store, *_] = master.search("saas.store", [])
+    [server, *_] = master.search("saas.server", [])
+    values = {"store_id": store, "server_id": server}
+    number = master.create("saas.recovery", values)
+    image = master.read("saas.plan", plan, "image_id")
+    for uid, name, customer, why in FOUND:
+        message = f"'{why}'" if why else "NULL"
+        stack.sql(
+            "INSERT INTO saas_recovery_line (recovery_id, uid, name, customer, plan_id,"
+            " image_id, date, copies, selected, message)"
+            f" VALUES ({number}, '{uid}', '{name}', '{customer}', {plan}, {image},"
+            f" '2026-11-21 04:00:00', 9, {why is None}, {message})",
+            "master",
+        )
+    stack.sql(
+        "UPDATE saas_recovery SET check_state = 'ok', check_message = "
+        f"'Copies of {len(FOUND)} tenants were found.' WHERE id = {number}",
+        "master",
+    )
+    yield number
+    master.call("saas.recovery", "unlink", [number])
+
+
+def expire(stack, visitor):
+    """Let the time be over in which the address could be proved."""
+    stack.sql(
+        "UPDATE saas_signup SET state = 'expired' WHERE state = 'code_sent'"
+        f" AND email = '{visitor.email}'",
+        "master",
+    )
+
+
 def hold_still(page):
     """Let a page of progress show one moment of the building, and go no further."""
     states = ("done", "done", "running", "pending", "pending", "pending")
@@ -193,7 +236,7 @@ def test_the_way_to_a_tenant(mailbox, new_desk, new_visitor, gallery):
 
 
 def test_what_a_visitor_reads_where_something_is_wrong(
-    master, mailbox, new_desk, new_visitor, make_tenant, wrong_plan, gallery
+    stack, mailbox, new_desk, new_visitor, make_tenant, wrong_plan, gallery
 ):
     visitor = new_visitor("beta-bikes", **BETA)
     page = new_desk().open("/plans")
@@ -215,6 +258,15 @@ def test_what_a_visitor_reads_where_something_is_wrong(
     enter_code(page, code)
     expect(page.get_by_role("alert")).to_contain_text("is taken")
     gallery.take(page, "website-sign-up-other-name")
+
+    page, late = new_desk().open("/plans"), new_visitor("alfa-bakery", **ALFA)
+    choose_plan(page, late.plan)
+    fill_form(page, late)
+    send_form(page)
+    expire(stack, late)
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This sign-up is over")
+    gallery.take(page, "website-sign-up-expired")
 
     page = new_desk().open("/plans")
     sign_up(page, mailbox, new_visitor("gamma-farm", **GAMMA, plan=wrong_plan))
@@ -340,7 +392,7 @@ def test_the_mails(mailbox, desk, new_visitor, gallery):
     assert not gallery.flaws, "\n".join(gallery.flaws)
 
 
-def test_the_back_office(master, new_desk, make_tenant, plan, office_gallery):
+def test_the_back_office(master, new_desk, make_tenant, plan, recovery, office_gallery):
     tenant = make_tenant("alfa-bakery", "Alfa Bakery")
     master.provision(tenant)
     known = master.search("saas.image", [("reference", "=", WRONG_IMAGE)])
@@ -359,7 +411,7 @@ def test_the_back_office(master, new_desk, make_tenant, plan, office_gallery):
         "saas.operation", [("tenant_id", "=", tenant), ("kind", "=", "provision")]
     )
     numbers = {"tenant": tenant, "troubled": troubled, "operation": operation}
-    numbers["batch"] = batch
+    numbers |= {"batch": batch, "recovery": recovery}
     for model in ("server", "database_server", "proxy"):
         [numbers[model]] = master.search(f"saas.{model.replace('_', '.')}", [])
     numbers["plan"] = plan
@@ -397,7 +449,18 @@ def look_around(desk, gallery, numbers):
     page.get_by_role("tab", name="Timeline").click()
     expect(page.locator(".o_saas_timeline li").first).to_be_visible()
     gallery.take_as_it_is(page, "office-tenant-timeline")
+    if size == DESK:
+        look_at_the_recovery_key(page, gallery)
     assert not desk.errors, "\n".join(desk.errors)
+
+
+def look_at_the_recovery_key(page, gallery):
+    page.get_by_role("button", name="Configuration").click()
+    page.get_by_role("menuitem", name="Recovery Key").click()
+    # Each time another one is shown, and none is to be kept in a picture.
+    shown = page.get_by_role("dialog").locator("[name=private] span").first
+    shown.evaluate("(key) => { key.textContent = '0123456789abcdef'.repeat(4) }")
+    gallery.take(page, "office-recovery-key")
 
 
 def follow(page, path):
