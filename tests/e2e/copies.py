@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import requests
 
 ATTACHMENTS = 20
@@ -98,18 +96,3 @@ def back_up(master, tenant):
         order="date desc",
     )
     return backup
-
-
-def look_into_the_store(master, recovery_key):
-    [store] = master.search("saas.store", [("kind", "=", "directory")], limit=1)
-    [server] = master.search("saas.server", [], limit=1)
-    values = {"store_id": store, "server_id": server, "recovery_key": recovery_key}
-    recovery = master.create("saas.recovery", values)
-    master.call("saas.recovery", "action_look", [recovery])
-    until = time.monotonic() + 120
-    while master.read("saas.recovery", recovery, "check_state") == "checking":
-        assert time.monotonic() < until
-        time.sleep(0.5)
-    message = master.read("saas.recovery", recovery, "check_message")
-    assert master.read("saas.recovery", recovery, "check_state") == "ok", message
-    return recovery

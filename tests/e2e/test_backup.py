@@ -12,7 +12,6 @@ import boto3
 import docker
 import moto.server
 import pytest
-from nacl.public import PrivateKey
 
 from .copies import (
     ATTACH,
@@ -20,25 +19,9 @@ from .copies import (
     Inside,
     back_up,
     log_in,
-    look_into_the_store,
     lose,
 )
 from .web import Session
-
-# All that a master knows of a tenant, so that it is as if it had never known it.
-FORGET = """
-UPDATE saas_tenant SET last_operation_id = NULL, source_backup_id = NULL,
-    restore_backup_id = NULL, restore_safety_id = NULL, restore_drill_id = NULL
-    WHERE uid = '{uid}';
-CREATE TEMPORARY TABLE gone AS SELECT id FROM saas_tenant WHERE uid = '{uid}';
-DELETE FROM saas_operation_step WHERE operation_id IN
-    (SELECT id FROM saas_operation WHERE tenant_id IN (SELECT id FROM gone));
-DELETE FROM saas_operation WHERE tenant_id IN (SELECT id FROM gone);
-DELETE FROM saas_drill WHERE tenant_id IN (SELECT id FROM gone);
-DELETE FROM saas_backup WHERE tenant_id IN (SELECT id FROM gone);
-DELETE FROM saas_domain WHERE tenant_id IN (SELECT id FROM gone);
-DELETE FROM saas_tenant WHERE id IN (SELECT id FROM gone);
-"""
 
 
 class Bucket:
@@ -64,18 +47,6 @@ class Bucket:
         for page in pages.paginate(Bucket=self.NAME):
             for entry in page.get("Contents", ()):
                 yield self.client.head_object(Bucket=self.NAME, Key=entry["Key"])
-
-
-@pytest.fixture
-def recovery_key(master):
-    """A recovery key of which the master has the public half, for this test."""
-    name = "saas_backup.recovery_public"
-    before = master.call("ir.config_parameter", "get_param", name)
-    private = PrivateKey.generate()
-    public = bytes(private.public_key).hex()
-    master.call("ir.config_parameter", "set_param", name, public)
-    yield bytes(private).hex()
-    master.call("ir.config_parameter", "set_param", name, before)
 
 
 # In the firewall's container: a chain of another stack's name, which ours leaves first.
@@ -264,54 +235,6 @@ def read_ids(stack, uid):
         " WHERE key IN ('database.uuid', 'database.secret') ORDER BY key",
         uid,
     )
-
-
-def test_a_master_that_lost_all_takes_a_tenant_up_from_its_copies(
-    master, engine, stack, plan, names, recovery_key
-):
-    """Nothing is left of it but the store, and what the operator has in a safe."""
-    name = next(names)
-    partner = {"name": f"Customer {name}", "email": f"{name}@example.com"}
-    partner = master.create("res.partner", partner)
-    values = {"name": name, "plan_id": plan, "partner_id": partner}
-    tenant = master.create("saas.tenant", values)
-    master.provision(tenant)
-    uid = master.read("saas.tenant", tenant, "uid")
-    before = Inside(stack, uid)
-    before.shell(ATTACH)
-    back_up(master, tenant)
-    hashes, counts = before.hashes(), before.counts()
-    attached = before.attachments()
-    # No drill may be under way while it is forgotten.
-    later = (
-        "UPDATE saas_tenant SET drill_on = now() + interval '1 day' WHERE uid = '{}'"
-    )
-    stack.sql(later.format(uid), "master")
-    master.settle(tenant)
-    assert master.run(tenant, "action_stop")[0] == "done"
-    lose(engine, stack, uid)
-    stack.sql(FORGET.format(uid=uid), "master")
-    assert not master.search("saas.tenant", [("uid", "=", uid)])
-
-    recovery = look_into_the_store(master, recovery_key)
-    lines = master.search("saas.recovery.line", [("recovery_id", "=", recovery)])
-    for line in lines:
-        found = master.read("saas.recovery.line", line, "uid") == uid
-        master.call("saas.recovery.line", "write", [line], {"selected": found})
-    [operation] = master.call("saas.recovery", "action_recover", [recovery])
-    state = master.follow(operation)
-    assert state == "done", master.read("saas.operation", operation, "message")
-    [tenant] = master.search("saas.tenant", [("uid", "=", uid)])
-    log_in(master, tenant)
-    assert master.read("saas.tenant", tenant, "partner_id") == partner
-    assert (before.counts(), before.attachments()) == (counts, attached)
-    assert {name: before.hashes().get(name) for name in hashes} == hashes
-    # Its copies can be made and proven as before.
-    master.call("saas.tenant", "action_backup", tenant)
-    assert master.settle(tenant) == "running"
-    back_up(master, tenant)
-    master.call("saas.recovery", "unlink", [recovery])
-    master.run(tenant, "action_delete", True)
 
 
 def test_a_restore_in_place_takes_back_what_was_done_since(master, stack, filled):

@@ -14,7 +14,6 @@ from e2e.copies import (
     Inside,
     back_up,
     log_in,
-    look_into_the_store,
 )
 from e2e.master import Master
 from e2e.stack import Stack
@@ -151,3 +150,18 @@ def expect_ready(master):
         message = master.read("saas.server", server, "check_message")
         assert time.monotonic() < until, message
         time.sleep(0.5)
+
+
+def look_into_the_store(master, recovery_key):
+    [store] = master.search("saas.store", [("kind", "=", "directory")], limit=1)
+    [server] = master.search("saas.server", [], limit=1)
+    values = {"store_id": store, "server_id": server, "recovery_key": recovery_key}
+    recovery = master.create("saas.recovery", values)
+    master.call("saas.recovery", "action_look", [recovery])
+    until = time.monotonic() + SECONDS
+    while master.read("saas.recovery", recovery, "check_state") == "checking":
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    message = master.read("saas.recovery", recovery, "check_message")
+    assert master.read("saas.recovery", recovery, "check_state") == "ok", message
+    return recovery
