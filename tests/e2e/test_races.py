@@ -52,7 +52,7 @@ def test_equal_requests_at_one_moment_get_one_operation(master, new_master, tena
 def test_tenants_that_need_one_new_template_share_its_building(
     master, new_master, make_tenant
 ):
-    modules = "base,contacts"
+    modules = "base,base_import_module"  # little to install
     plan = master.create("saas.plan", {"name": "New sort", "modules": modules})
     tenants = [make_tenant(plan_id=plan) for _number in range(3)]
     callers = [new_master() for _tenant in tenants]
