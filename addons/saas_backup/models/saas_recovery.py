@@ -96,6 +96,11 @@ class SaasRecovery(models.Model):
             raise UserError(self.env._("Enter the recovery key first."))
         return self.action_check()
 
+    def _check(self):
+        # The queue runs a job again that it took for dead; the key is forgotten then.
+        if self.sudo().recovery_key_sealed:
+            super()._check()
+
     def _write_check(self, state, message):
         self.sudo().recovery_key_sealed = False
         return super()._write_check(state, message)

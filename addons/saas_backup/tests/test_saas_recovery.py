@@ -158,6 +158,13 @@ class TestRecovery(BackupCommon):
         with self.assertRaisesRegex(UserError, "Enter the recovery key first"):
             recovery.action_look()
 
+    def test_a_look_that_the_queue_runs_twice_keeps_what_it_found(self):
+        recovery = self.look()
+        found = recovery.line_ids
+        recovery._check()
+        self.assertEqual(recovery.check_state, "ok", recovery.check_message)
+        self.assertEqual(recovery.line_ids, found)
+
     def test_what_is_no_key_is_refused_as_it_is_entered(self):
         with self.assertRaisesRegex(UserError, "This is no recovery key"):
             self.look(recovery_key="correct horse")
