@@ -21,6 +21,7 @@ from e2e.stack import Stack
 TOOLBOX = "saas-toolbox"
 FOLDER = "/mnt/store"
 KNOWN = ("database_server", "proxy", "server", "plan")
+LOOKED_AT = ("saas.database.server", "saas.proxy", "saas.server")
 SECONDS = 120
 
 
@@ -66,6 +67,8 @@ def set_up(master):
     for code in KNOWN:
         [step] = master.search("saas.setup.step", [("code", "=", code)])
         master.call("saas.setup.step", "action_use_known", [step])
+    for model in LOOKED_AT:
+        expect_works(master, model)
     [image] = master.search("saas.image", [])
     if not master.search("saas.plan", []):
         master.create("saas.plan", {"name": "First", "image_id": image})
@@ -122,7 +125,6 @@ def test_a_new_master_takes_a_tenant_up_from_the_store_and_the_recovery_key(
     )
     store.lay(archive)
     set_up(new)
-    expect_ready(new)
     recovery = look_into_the_store(new, recovery_key)
     [operation] = new.call("saas.recovery", "action_recover", [recovery])
     state = new.follow(operation)
@@ -142,12 +144,12 @@ def test_a_new_master_takes_a_tenant_up_from_the_store_and_the_recovery_key(
     assert new.call("ir.config_parameter", "get_param", "saas_backup.recovery_public")
 
 
-def expect_ready(master):
-    """Wait until the server was looked at: nothing is put on one that is unknown."""
+def expect_works(master, model):
+    """Wait until the worker has looked: only then has it the stack's passwords."""
     until = time.monotonic() + SECONDS
-    [server] = master.search("saas.server", [])
-    while master.read("saas.server", server, "check_state") != "ok":
-        message = master.read("saas.server", server, "check_message")
+    [record] = master.search(model, [])
+    while master.read(model, record, "check_state") != "ok":
+        message = master.read(model, record, "check_message")
         assert time.monotonic() < until, message
         time.sleep(0.5)
 
