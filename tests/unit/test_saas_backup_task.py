@@ -332,6 +332,11 @@ def test_what_is_not_read_to_its_end_leaves_no_process_behind():
         ("FATAL:  password authentication failed", RefusedError, "credentials"),
         ("server closed the connection unexpectedly", RetryableError, "unreachable"),
         ("could not write: No space left on device", RetryableError, "disk_full"),
+        (
+            'query failed: ERROR:  snapshot "000000C6-1" does not exist',
+            RetryableError,
+            "unreachable",
+        ),
     ],
 )
 def test_what_a_tool_complains_about_is_one_of_our_errors(complaint, kind, reason):

@@ -159,6 +159,13 @@ _RULES: tuple[tuple[str, type[EngineError], str, str], ...] = (
         "Somebody changes the tables now, perhaps an upgrade. It is tried again.",
     ),
     (
+        # It lasts as long as the session that took it.
+        'snapshot "',
+        RetryableError,
+        "unreachable",
+        "The database server ended the session of the snapshot. It is tried again.",
+    ),
+    (
         "too many connections",
         RetryableError,
         "too_many_connections",
