@@ -4,7 +4,7 @@ STACK = cd docker && $(PYTHON) -m stack
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tenant down clean ps logs test lint test-unit test-odoo \
+.PHONY: help demo tenant down clean ps logs test ci lint test-unit test-odoo \
 	test-integration test-faults test-onboarding test-e2e translations bench
 
 help: ## this list
@@ -29,8 +29,11 @@ ps: ## what runs
 logs: ## what the stack says: make logs [SERVICE=worker]
 	@$(STACK) logs --service "$$SERVICE"
 
-test: ## all levels of tests; the last line is the result
+test: ## all levels of tests but the faults; the last line is the result
 	@$(STACK) test
+
+ci: ## what continuous integration runs: make test, and the fault run
+	@$(STACK) test lint unit odoo integration onboarding e2e faults
 
 lint: ## ruff, mypy, pylint-odoo
 	@$(STACK) test lint

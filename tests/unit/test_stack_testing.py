@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,17 @@ class Levels:
 def test_every_level_runs_even_if_an_earlier_one_failed(tmp_path):
     results = testing._run_levels(Levels(tmp_path), testing.LEVELS)
     assert [result.level for result in results] == list(testing.LEVELS)
+
+
+def test_the_fault_run_is_a_command_of_its_own():
+    assert set(testing.LEVELS) - set(testing.TEST) == {"faults"}
+
+
+def test_continuous_integration_runs_every_level():
+    root = Path(__file__).parents[2]
+    assert "exec make ci" in (root / ".ci/run").read_text()
+    levels = " ".join(testing.LEVELS)
+    assert f"\t@$(STACK) test {levels}\n" in (root / "Makefile").read_text()
 
 
 def test_nothing_runs_where_the_machine_lacks_something(tmp_path, capfd):
