@@ -203,6 +203,17 @@ def test_the_images_health_check_decides_whether_a_tenant_runs(bench, driver):
     assert bench.settle(UID, Phase.RUNNING).message == ""
 
 
+def test_a_thawed_tenant_is_not_taken_for_an_ill_one(bench, driver):
+    driver.ensure(bench.spec(image=IMAGE_CHECKED))
+    bench.write_state(UID, "healthy", b"")
+    bench.settle(UID, Phase.RUNNING)
+    driver.pause(UID)
+    driver.unpause(UID)
+    assert driver.observe(UID).phase == Phase.STARTING
+    assert [row.phase for row in driver.list_tenants()] == [Phase.STARTING]
+    bench.settle(UID, Phase.RUNNING)
+
+
 def test_a_tenant_that_crashes_again_and_again_has_failed(bench, driver):
     spec = bench.spec(image=_image_that_crashes(bench.api))
     driver.ensure(spec)

@@ -276,6 +276,9 @@ class DriverContract:
         assert driver.observe(UID).phase == Phase.PAUSED
         driver.unpause(UID)
         driver.unpause(UID)
+        up = (Phase.RUNNING, Phase.STARTING)
+        assert driver.observe(UID).phase in up
+        assert [row.phase for row in driver.list_tenants() if row.phase not in up] == []
         bench.settle(UID, Phase.RUNNING)
 
     def test_a_stopped_tenant_cannot_be_paused(self, bench, driver):
@@ -290,7 +293,6 @@ class DriverContract:
         bench.run(bench.spec())
         driver.pause(UID)
         driver.start(UID)
-        # A look at its health that met the pause counts until the next one.
         bench.settle(UID, Phase.RUNNING)
 
     def test_a_paused_tenant_can_be_stopped(self, bench, driver):

@@ -9,7 +9,12 @@ from odoo.addons.saas_docker.engine.driver import _read_row, _read_state
 
 UID = "t0000000000a1"
 CALM = {"Error": "", "ExitCode": 0, "OOMKilled": False}
-CHECKED = {"Status": "unhealthy", "Log": [{"Output": "refused\n"}, {"Output": "502\n"}]}
+CHECKED = {
+    "Status": "unhealthy",
+    "FailingStreak": 3,
+    "Log": [{"Output": "refused\n"}, {"Output": "502\n"}],
+}
+THAWED = {"Status": "unhealthy", "FailingStreak": 0, "Log": [{"Output": "200\n"}]}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +29,7 @@ CHECKED = {"Status": "unhealthy", "Log": [{"Output": "refused\n"}, {"Output": "5
             Phase.FAILED,
             "It does not answer its health check: 502",
         ),
+        ({"Status": "running", "Health": THAWED}, Phase.STARTING, ""),
         ({"Status": "paused"}, Phase.PAUSED, ""),
         ({"Status": "created"}, Phase.STOPPED, ""),
         (

@@ -213,7 +213,14 @@ class DockerDriver(Driver):
         filters = self._filters(kind=objects.KIND_TENANT)
         with self._calling("The list of tenants") as api:
             rows = api.containers(all=True, filters=filters)
-        return iter([_read_row(row) for row in rows])
+        seen = [_read_row(row) for row in rows]
+        # A row does not tell who is ill from who was thawed a moment ago.
+        return iter(
+            [
+                self.observe(one.uid) if one.phase == Phase.FAILED else one
+                for one in seen
+            ]
+        )
 
     def list_state(self) -> frozenset[str]:
         with self._calling("The list of volumes") as api:
@@ -452,9 +459,7 @@ def _read_state(state: Mapping[str, Any], restarts: int) -> tuple[Phase, str]:
     if status == "paused":
         return Phase.PAUSED, ""
     if status == "running":
-        health = state.get("Health") or {}
-        phase = _HEALTH.get(health.get("Status", ""), Phase.RUNNING)
-        return phase, _last_check(health) if phase == Phase.FAILED else ""
+        return _read_health(state.get("Health") or {})
     if status == "restarting":
         memory = ", out of memory" if state["OOMKilled"] else ""
         return Phase.FAILED, (
@@ -468,7 +473,15 @@ def _read_state(state: Mapping[str, Any], restarts: int) -> tuple[Phase, str]:
     return Phase.STOPPED, ""
 
 
-_HEALTH = {"starting": Phase.STARTING, "unhealthy": Phase.FAILED}
+def _read_health(health: Mapping[str, Any]) -> tuple[Phase, str]:
+    status = health.get("Status", "")
+    # Whoever was paused is called unhealthy, without a check that failed, until the
+    # first check after it.
+    if status == "starting" or (status == "unhealthy" and not health["FailingStreak"]):
+        return Phase.STARTING, ""
+    if status == "unhealthy":
+        return Phase.FAILED, _last_check(health)
+    return Phase.RUNNING, ""
 
 
 def _last_check(health: Mapping[str, Any]) -> str:
