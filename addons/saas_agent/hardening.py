@@ -9,11 +9,19 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import time
 
-from odoo import http
+from psycopg2.pool import PoolError
+
+from odoo import http, sql_db
 
 SESSION_COOKIE = "session_id"
 DATABASE_MANAGER = "/web/database"
+
+CONNECTION_SECONDS = 20
+"""How long a request waits for a connection to the database that another one has."""
+
+CONNECTION_INTERVAL = 0.05
 
 TOKEN = re.compile(r"(/saas/login\?)[^\s\"]*")
 
@@ -60,11 +68,33 @@ def without_database_manager(generate_routing_rules):
     return wrapper
 
 
+def patient(borrow):
+    """Wrap the pool's ``borrow``: whoever finds it empty waits for a while.
+
+    A tenant has few connections, and Odoo fails at once where many come together.
+    """
+
+    @functools.wraps(borrow)
+    def wrapper(self, connection_info):
+        until = time.monotonic() + CONNECTION_SECONDS
+        while True:
+            try:
+                return borrow(self, connection_info)
+            except PoolError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(CONNECTION_INTERVAL)
+
+    return wrapper
+
+
 def post_load():
     """Called by Odoo once the server has loaded this addon."""
     logging.getLogger("werkzeug").addFilter(HideToken())
     for cls in (http.FutureResponse, http._Response):
         cls.set_cookie = strict_session_cookie(cls.set_cookie)
+    pool = sql_db.ConnectionPool
+    pool.borrow = patient(pool.borrow)
     http._generate_routing_rules = without_database_manager(
         http._generate_routing_rules
     )

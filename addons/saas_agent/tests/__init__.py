@@ -1,2 +1,3 @@
+from . import test_connections
 from . import test_login
 from . import test_translations
