@@ -1,20 +1,30 @@
 #!/usr/bin/env python3
-"""Answers for tenants that do not run, and for addresses that nobody has.
+"""Answers where no tenant does, and wakes tenants that sleep.
 
 The proxy leads such addresses here, and tells by a header whose page is meant. Words
 are files that the worker writes beside the proxy's routes, in each language that the
 master speaks: ``<uid>.json`` of a tenant, ``unknown.json`` of all other addresses. So
 it answers while the master is down, and knows neither its database nor any secret.
+
+Before a request goes on to a tenant that sleeps the proxy asks ``/wake/<uid>``: the
+answer 200 comes when the tenant is awake, so that the request is not lost. The switch
+does it. Whoever reads with a browser gets a page after two seconds that asks again;
+robots, monitors and health checks wake nobody.
 """
 
 from __future__ import annotations
 
 import base64
+import concurrent.futures
 import hashlib
 import html
 import json
+import os
 import pathlib
 import re
+import socket
+import threading
+import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +34,23 @@ PAGE_HEADER = "X-Saas-Page"  # the name of it stands in the routes, too
 UID = re.compile(r"t[0-9a-f]{12}")
 WEIGHT = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 RETRY_SECONDS = 3600
+RELOAD_SECONDS = 2
+SWITCH = "/run/saas/switch/switch.sock"
+WAKE_PATH = re.compile(r"/wake/(t[0-9a-f]{12})")
+SECONDS_TO_PAGE = 2
+SECONDS_TO_WAKE = 25  # Traefik asks for 30 at most
+SECONDS_BETWEEN = 0.015  # of many who wait; a tenant has few threads
+PROBES = re.compile(
+    "|".join(
+        [
+            "bot|crawl|spider|slurp|preview|facebookexternalhit|whatsapp|telegram",
+            "monitor|uptime|pingdom|statuscake|site24x7|nagios|zabbix|icinga",
+            "prometheus|blackbox|healthcheck|kube-probe|elb-health|datadog",
+            *map(re.escape, filter(None, os.environ.get("PROBES", "").split(","))),
+        ]
+    ),
+    re.IGNORECASE,
+)
 SECONDS_TO_ASK = 10
 LARGEST_BODY = 1024 * 1024  # bytes of a request that are read to let it end well
 
@@ -40,14 +67,29 @@ p { margin: 0 0 1rem; }
 ul { margin: 0; padding: 0; list-style: none; }
 a { display: inline-block; padding: .25rem 0; color: #5c3a54; }
 a:focus-visible { outline: .15rem solid #714b67; outline-offset: .15rem; }
+progress { width: 100%; accent-color: #714b67; }
 @media (max-width: 40rem) { main { margin-top: 0; } }
 """
-STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+# What it asks for is held until the tenant is awake, as any request but a browser's.
+SCRIPT = """
+const ask = () => fetch("/web/static/img/favicon.ico", {cache: "no-store"})
+    .then((answer) => answer.status >= 502 ? Promise.reject() : location.reload())
+    .catch(() => setTimeout(ask, 2000));
+ask();
+"""
+
+
+def hash_of(text):
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none';"
-        " form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src '{hash_of(STYLE)}';"
+        f" script-src '{hash_of(SCRIPT)}'; connect-src 'self';"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -60,13 +102,18 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
+<meta name="robots" content="noindex">{reload}
 <title>{title}</title>
 <style>{style}</style>
 </head>
 <body><main>{body}</main></body>
 </html>
 """
+
+
+RELOAD = f"""
+<noscript><meta http-equiv="refresh" content="{RELOAD_SECONDS}"></noscript>
+<script>{SCRIPT}</script>"""
 
 
 def read_words(name):
@@ -102,7 +149,39 @@ def speak_alike(one, other):
     return one.partition("-")[0] == other.partition("-")[0]
 
 
-def render(page, host):
+def ask_switch(uid):
+    """Have the switch wake a tenant; whether it is awake."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(SECONDS_TO_WAKE)
+        connection.connect(SWITCH)
+        connection.sendall(f"{uid}\n".encode())
+        return connection.makefile().readline() == "awake\n"
+
+
+class Waker:
+    """Wakes tenants; who comes meanwhile waits for the same wake and their turn."""
+
+    def __init__(self):
+        self._wakes = {}
+        self._waiting = {}
+        self._lock = threading.Lock()
+        self._pool = concurrent.futures.ThreadPoolExecutor(max_workers=32)
+
+    def wake(self, uid, seconds):
+        """Whether a tenant is awake, as soon as it is and it can take one more."""
+        with self._lock:
+            found = self._wakes.get(uid)
+            if found is None or found.done():
+                found = self._wakes[uid] = self._pool.submit(ask_switch, uid)
+                self._waiting[uid] = 0
+            turn = self._waiting[uid]
+            self._waiting[uid] += 1
+        awake = found.result(seconds)
+        time.sleep(turn * SECONDS_BETWEEN)
+        return awake
+
+
+def render(page, host, *, waking):
     title = html.escape(page["title"])
     sentences = [*page.get("sentences", ()), page.get("ask", "")]
     lines = [f'<p class="host">{html.escape(host)}</p>'] if host else []
@@ -114,10 +193,13 @@ def render(page, host):
     )
     if links:
         lines.append(f"<ul>{links}</ul>")
+    if waking:
+        lines.append(f'<progress aria-label="{title}"></progress>')
     return PAGE.format(
         language=html.escape(page.get("language", "en")),
         direction=html.escape(page.get("direction", "ltr")),
         title=title,
+        reload=RELOAD if waking else "",
         style=STYLE,
         body="".join(lines),
     )
@@ -126,30 +208,72 @@ def render(page, host):
 class Gateway(BaseHTTPRequestHandler):
     timeout = SECONDS_TO_ASK
     server_version, sys_version = "saas", ""
+    waker = Waker()
 
     def do_GET(self):
         uid = self.headers.get(PAGE_HEADER, "")
+        sleeper = WAKE_PATH.fullmatch(self.path)
         if UID.fullmatch(uid):
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, read_words(uid))
+        elif sleeper and not uid:
+            self._wake(sleeper[1])
         else:
             self._answer(HTTPStatus.NOT_FOUND, read_words("unknown"))
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
 
-    def _answer(self, status, words):
+    def _wake(self, uid):
+        """Answer when the tenant is awake, or that it is not."""
+        words = read_words(uid)
+        person = self._is_person()
+        # Its route leads past here again once it has no page.
+        awake = not words
+        if words.get("http") and not self._is_probe():
+            try:
+                seconds = SECONDS_TO_PAGE if person else SECONDS_TO_WAKE
+                awake = self.waker.wake(uid, seconds)
+            except (OSError, TimeoutError):
+                awake = False
+        if awake:
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        else:
+            waking = bool(words.get("http")) and person
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, words, waking=waking)
+
+    def _is_probe(self):
+        """Whether nobody waits for the answer who needs the tenant."""
+        path = self.headers.get("X-Forwarded-Uri", "").partition("?")[0]
+        return (
+            self.headers.get("X-Forwarded-Method") == "HEAD"
+            or path in ("/web/health", "/robots.txt")
+            or bool(PROBES.search(self.headers.get("User-Agent", "")))
+        )
+
+    def _is_person(self):
+        """Whether it is somebody at a browser, who can read and come back."""
+        method = self.headers.get("X-Forwarded-Method")
+        return method == "GET" and "text/html" in self.headers.get("Accept", "")
+
+    def _answer(self, status, words, *, waking=False):
         # A proxy that could not send all takes the answer for a failure.
         self.rfile.read(min(self._count_body(), LARGEST_BODY))
-        host = self.headers.get("Host", "").partition(":")[0]
+        # Where the proxy asks by itself the host is the gateway's own.
+        host = self.headers.get("X-Forwarded-Host") or self.headers.get("Host", "")
+        host = host.partition(":")[0]
         accepted = self.headers.get("Accept-Language", "")
         page = choose_page(words.get("pages", ()), accepted)
-        body = render({"title": status.phrase, **page}, host).encode()
+        words = {"title": status.phrase, **page}
+        body = render(words, host, waking=waking).encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         if page:
             self.send_header("Content-Language", page["language"])
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            self.send_header("Retry-After", str(RETRY_SECONDS))
+            seconds = RELOAD_SECONDS if waking else RETRY_SECONDS
+            self.send_header("Retry-After", str(seconds))
         for name, value in HEADERS.items():
             self.send_header(name, value)
         self.end_headers()
@@ -164,8 +288,13 @@ class Gateway(BaseHTTPRequestHandler):
         """Say nothing: the proxy has written down who asked for what."""
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 1024  # many may come for one that sleeps
+    daemon_threads = True
+
+
 def make_server(port=PORT):
-    return ThreadingHTTPServer(("0.0.0.0", port), Gateway)  # noqa: S104
+    return Server(("0.0.0.0", port), Gateway)  # noqa: S104
 
 
 if __name__ == "__main__":

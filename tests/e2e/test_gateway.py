@@ -1,8 +1,11 @@
-"""What visitors read at an address whose tenant does not run, or that nobody has."""
+"""What visitors find where a tenant sleeps or does not run, or where nobody is."""
 
+import concurrent.futures
 import contextlib
+import functools
 import os
 import re
+import time
 
 import pytest
 import requests
@@ -11,7 +14,7 @@ from playwright.sync_api import expect
 from .conftest import tenants_made
 from .pictures import Gallery
 from .residents import look_up
-from .test_stack import resync
+from .test_stack import WebSocket, resync
 
 REASON = "They insulted Bob"
 CONTACTS = {"phone": "+351 210 000 000", "website": "https://cloud.example"}
@@ -141,7 +144,7 @@ def test_nobody_chooses_whose_page_is_shown(suspended):
 def test_the_gateway_has_neither_secrets_nor_anything_to_write(stack):
     container = stack.container("gateway")
     mounts = {mount["Destination"]: mount["RW"] for mount in container.attrs["Mounts"]}
-    assert mounts == {"/var/lib/saas/routes": False}
+    assert mounts == {"/var/lib/saas/routes": False, "/run/saas/switch": False}
     environment = "\n".join(container.attrs["Config"]["Env"])
     assert not re.search("SAAS_|PASSWORD|KEY", environment)
     assert container.exec_run(["id", "-un"]).output.decode().strip() == "nobody"
@@ -155,3 +158,117 @@ def test_resumed_its_odoo_answers_again_with_all_that_was_in_it(
     assert (answer.status_code, "<form" in answer.text) == (200, True)
     street = "SELECT street FROM res_partner WHERE id = 1"
     assert stack.sql(street, suspended.uid) == ["kept"]
+
+
+# === SLEEP AND WAKE === #
+
+CALL = {"jsonrpc": "2.0", "method": "call", "params": {}}
+TOGETHER = 200
+
+
+@pytest.fixture
+def sleeper(suspended, master):
+    """The same tenant, put to sleep."""
+    if master.read("saas.tenant", suspended.id, "state") == "suspended":
+        assert master.run(suspended.id, "action_resume") == ("done", False)
+    assert master.run(suspended.id, "action_sleep") == ("done", False)
+    assert status(suspended) == "paused"
+    return suspended
+
+
+def status(resident):
+    resident.container.reload()
+    return resident.container.status
+
+
+def test_probes_wake_nobody_and_the_first_visitor_does(sleeper):
+    robot = {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"}
+    for method, path, headers in (
+        ("HEAD", "/web/login", {}),
+        ("GET", "/web/health", {}),
+        ("GET", "/", robot),
+    ):
+        url = f"{sleeper.url}{path}"
+        answer = requests.request(method, url, headers=headers, timeout=30)
+        assert answer.status_code == 503, path
+    assert status(sleeper) == "paused"
+    answer = requests.get(f"{sleeper.url}/web/login", timeout=30)
+    assert (answer.status_code, "<form" in answer.text) == (200, True)
+    assert status(sleeper) == "running"
+
+
+def test_a_websocket_wakes_too(sleeper):
+    websocket = WebSocket(sleeper.url)
+    with websocket.socket:
+        assert websocket.head.startswith(b"HTTP/1.1 101 ")
+        assert websocket.ping(b"saas") == b"\x8a\x04saas"
+    assert status(sleeper) == "running"
+
+
+def ask(url, number):
+    """One of the first requests, by turns with a form and without: how it ended."""
+    began = time.monotonic()
+    if number % 2:
+        version = f"{url}/web/webclient/version_info"
+        answer = requests.post(version, json=CALL, timeout=60)
+        right = "result" in answer.json()
+    else:
+        answer = requests.get(f"{url}/web/login", timeout=60)
+        right = "<form" in answer.text
+    return answer.status_code, right, time.monotonic() - began
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_no_first_request_is_lost_though_the_master_is_not_there(
+    sleeper, stack, stopped
+):
+    with (
+        frozen(stack, "web", "worker"),
+        concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool,
+    ):
+        if stopped:
+            sleeper.container.stop(timeout=10)
+        answers = list(pool.map(functools.partial(ask, sleeper.url), range(TOGETHER)))
+    taken = sorted(seconds for _status, _right, seconds in answers)
+    how = "stopped" if stopped else "paused"
+    print(
+        f"{TOGETHER} woke who was {how}: first {taken[0]:.2f}, last {taken[-1]:.2f} s"
+    )
+    assert {answer[:2] for answer in answers} == {(200, True)}
+
+
+def test_who_waits_at_a_browser_for_longer_reads_so_and_then_gets_there(
+    sleeper, stack, new_desk, gallery
+):
+    page = new_desk().context.new_page()
+    with frozen(stack, "switch"):
+        answer = page.goto(f"{sleeper.url}/web/login")
+        assert answer.status == 503
+        title = "This site is waking up"
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        gallery.take(page, "tenant-waking")
+    expect(page.locator("input#login")).to_be_visible()
+
+
+def test_who_woke_is_wanted_again_and_nothing_stands_in_its_way(master, stack, sleeper):
+    started = sleeper.container.attrs["State"]["StartedAt"]
+    assert requests.get(f"{sleeper.url}/web/login", timeout=30).status_code == 200
+    for _time in range(2):
+        resync(master, stack)
+        assert master.settle(sleeper.id) == "running"
+    assert requests.get(f"{sleeper.url}/web/health", timeout=30).status_code == 200
+    assert status(sleeper) == "running"
+    assert sleeper.container.attrs["State"]["StartedAt"] == started
+
+
+def test_the_switch_has_no_secrets_and_nothing_to_write_but_its_socket(stack):
+    container = stack.container("switch")
+    mounts = {mount["Destination"]: mount["RW"] for mount in container.attrs["Mounts"]}
+    assert mounts == {
+        "/var/lib/saas/routes": False,
+        "/run/saas/switch": True,
+        "/var/run/docker.sock": True,
+    }
+    environment = "\n".join(container.attrs["Config"]["Env"])
+    assert not re.search("SAAS_|PASSWORD|KEY", environment)
+    assert container.exec_run(["id", "-un"]).output.decode().strip() == "nobody"

@@ -533,6 +533,8 @@ def test_no_service_of_ours_has_more_rights_than_it_needs(stack):
         "web": set(),
         "worker": set(),
         "proxy": {"NET_BIND_SERVICE"},
+        "gateway": set(),
+        "switch": set(),
         "firewall": {"NET_ADMIN", "NET_RAW"},
     }
     for service, capabilities in may.items():
@@ -544,7 +546,7 @@ def test_no_service_of_ours_has_more_rights_than_it_needs(stack):
         assert not host["Privileged"], service
 
 
-def test_the_socket_of_the_engine_is_the_worker_s_alone(engine, stack):
+def test_the_worker_and_the_switch_alone_have_the_engine_s_socket(engine, stack):
     with_socket = {
         container.name
         for container in engine.containers.list(
@@ -552,9 +554,12 @@ def test_the_socket_of_the_engine_is_the_worker_s_alone(engine, stack):
         )
         if any("docker.sock" in mount["Source"] for mount in container.attrs["Mounts"])
     }
-    assert with_socket == {stack.container("worker").name}
+    assert with_socket == {
+        stack.container(service).name for service in ("worker", "switch")
+    }
     script = """
 import json, os
 print(json.dumps(os.path.exists("/var/run/docker.sock")))
 """
-    assert run_python(stack.container("web"), script) is False
+    for service in ("web", "gateway"):
+        assert run_python(stack.container(service), script) is False, service

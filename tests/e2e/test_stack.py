@@ -15,7 +15,7 @@ import requests
 from .program import make_stack
 from .residents import look_up
 
-SERVICES = ("db", "web", "worker", "proxy", "gateway", "firewall", "mail")
+SERVICES = ("db", "web", "worker", "proxy", "gateway", "switch", "firewall", "mail")
 MASTER, TENANT = "master", "tenant"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import concurrent.futures
 import contextlib
 import http.server
 import json
@@ -16,6 +17,7 @@ import threading
 import time
 
 import pytest
+from gateway_image import Switch, running
 from gateway_image import serve as serve_gateway
 from proxy_contract import IN_ENGLISH, PAGE, ProxyContract
 
@@ -41,11 +43,13 @@ class Upstream(http.server.BaseHTTPRequestHandler):
         if self.headers.get("Upgrade", "").lower() == "websocket":
             self.greet()
             return
+        received = len(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         body = PAGE_OF_ODOO if self.path == "/page" else b""
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("X-Path", self.path)
         self.send_header("X-Process", self.server.name)
+        self.send_header("X-Received", str(received))
         self.send_header("X-Seen-For", self.headers.get("X-Forwarded-For", ""))
         self.send_header("X-Seen-Host", self.headers.get("Host", ""))
         self.send_header("Content-Length", str(len(body)))
@@ -176,9 +180,19 @@ def traefik(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def gateway(traefik):
+def switch(tmp_path_factory):
+    """One that wakes the tenant when it is let."""
+    path = tmp_path_factory.mktemp("switch") / "socket"
+    let = threading.Event()
+    with running(Switch(path, lambda _uid: let.wait(5))) as switch:
+        switch.path, switch.let = path, let
+        yield switch
+
+
+@pytest.fixture(scope="module")
+def gateway(traefik, switch):
     """The real one, beside the routes."""
-    with serve_gateway(traefik.routes) as url:
+    with serve_gateway(traefik.routes, switch.path, SECONDS_TO_PAGE=0.3) as url:
         yield url
 
 
@@ -268,6 +282,77 @@ def test_the_address_of_a_tenant_that_runs_again_leads_to_it_soon(closed, proxy,
     closed.wait_for(200)
     print(f"from the page to the tenant took {time.monotonic() - began:.3f} s")
     assert closed.get("/page").body == PAGE_OF_ODOO
+
+
+@pytest.fixture
+def asleep(traefik, proxy, odoo, switch):
+    """The address of a tenant that the switch may wake, once a test lets it."""
+    proxy.put_route(Route(UID, (HOST,), odoo, odoo, (PAGE, IN_ENGLISH)))
+    traefik.wait_for(503, path="/web/health")
+    switch.let.clear()
+    switch.asked.clear()
+    yield traefik
+    switch.let.set()
+
+
+def test_the_first_request_is_held_and_answered_by_the_tenant(asleep, switch):
+    threading.Timer(0.5, switch.let.set).start()
+    answer = asleep.get("/odoo?x=1", Accept="application/json")
+    assert (answer.status, answer.headers["x-path"]) == (200, "/odoo?x=1")
+    assert switch.asked == [UID]
+
+
+def test_a_form_that_is_sent_to_a_sleeper_arrives_whole(asleep, switch):
+    threading.Timer(0.5, switch.let.set).start()
+    body = b"login=admin&" + b"x" * 300_000
+    head = f"POST /form HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n"
+    head += f"Accept: text/html\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", asleep.port), 10) as connection:
+        connection.sendall(head.encode() + body)
+        data = b"".join(iter(lambda: connection.recv(65536), b""))
+    answer = Answer(data)
+    assert answer.status == 200
+    assert answer.headers["x-received"] == str(len(body))
+    assert switch.asked == [UID]
+
+
+def test_a_websocket_wakes_too(asleep, switch):
+    threading.Timer(0.5, switch.let.set).start()
+    with _open_websocket(asleep) as connection:
+        assert _read_until(connection, b"hello").startswith(b"HTTP/1.1 101 ")
+    assert switch.asked == [UID]
+
+
+def test_parallel_first_requests_are_all_answered_by_one_wake(asleep, switch):
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        answers = [pool.submit(asleep.get) for _each in range(50)]
+        time.sleep(0.5)
+        assert switch.asked == [UID]
+        switch.let.set()
+        assert {answer.result().status for answer in answers} == {200}
+
+
+def test_a_browser_reads_a_page_that_reloads_itself_and_then_the_tenant(asleep, switch):
+    answer = asleep.get("/odoo", Accept="text/html")
+    assert answer.status == 503
+    assert b'http-equiv="refresh"' in answer.body
+    assert PAGE.title in answer.body.decode()
+    switch.let.set()
+    assert asleep.get("/odoo", Accept="text/html").status == 200
+
+
+def test_probes_do_not_wake_a_sleeper(asleep, switch):
+    switch.let.set()
+    assert asleep.get("/web/health").status == 503
+    assert asleep.get("/", User_Agent="UptimeRobot/2.0").status == 503
+    assert switch.asked == []
+
+
+def test_nobody_names_a_page_to_get_past_the_gateway(asleep, switch):
+    switch.let.set()
+    answer = asleep.get(X_Saas_Page=UID)
+    assert (answer.status, answer.headers["x-path"]) == (200, "/")
+    assert "x-saas-page" not in answer.headers
 
 
 def test_a_check_finds_the_proxy_that_reads_the_files(proxy):

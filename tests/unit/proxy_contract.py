@@ -29,6 +29,7 @@ PAGE = Page(
 )
 IN_ENGLISH = Page(title="This site is suspended", language="en-US")
 CLOSED = Route(uid=UID, hosts=ROUTE.hosts, pages=(PAGE, IN_ENGLISH))
+ASLEEP = dataclasses.replace(ROUTE, pages=(PAGE, IN_ENGLISH))
 
 
 class ProxyContract:
@@ -62,7 +63,7 @@ class ProxyContract:
         assert proxy.list_routes() == {UID: CLOSED}
 
     def test_a_page_takes_the_place_of_a_tenant_and_the_other_way_round(self, proxy):
-        for route in (ROUTE, CLOSED, ROUTE):
+        for route in (ROUTE, CLOSED, ASLEEP, ROUTE, ASLEEP, CLOSED, ROUTE):
             proxy.put_route(route)
             assert proxy.list_routes() == {UID: route}
 

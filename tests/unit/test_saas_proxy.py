@@ -8,7 +8,7 @@ import re
 import stat
 
 import pytest
-from proxy_contract import CLOSED, OTHER, PAGE, ROUTE, UID, ProxyContract
+from proxy_contract import ASLEEP, CLOSED, OTHER, PAGE, ROUTE, UID, ProxyContract
 
 from odoo.addons.saas.engine import proxy as engine
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
@@ -132,6 +132,40 @@ def test_words_of_a_page_lie_beside_its_route_and_go_with_it(proxy, tmp_path):
     proxy.put_route(CLOSED)
     proxy.delete_route(UID)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sleeping_tenant_s_route_asks_the_gateway_before_each_request():
+    settings = TraefikSettings(gateway=GATEWAY)
+    http = make_configuration(ASLEEP, settings)["http"]
+    awake = make_configuration(ROUTE, settings)["http"]
+    assert http["services"] == awake["services"]
+    for name, router in http["routers"].items():
+        middlewares = [*awake["routers"][name]["middlewares"], f"{UID}-wake"]
+        assert router == {**awake["routers"][name], "middlewares": middlewares}
+    assert http["middlewares"] == {
+        **awake["middlewares"],
+        f"{UID}-headers": {
+            "headers": {
+                **engine.SECURITY_HEADERS,
+                "customRequestHeaders": {"X-Saas-Page": ""},
+            }
+        },
+        f"{UID}-wake": {"forwardAuth": {"address": f"{GATEWAY}/wake/{UID}"}},
+    }
+
+
+def test_the_file_of_a_sleeping_tenant_says_where_it_answers(proxy, tmp_path):
+    proxy.put_route(ASLEEP)
+    words = json.loads((tmp_path / f"{UID}.json").read_bytes())
+    assert words["http"] == ROUTE.http
+    proxy.put_route(CLOSED)
+    words = json.loads((tmp_path / f"{UID}.json").read_bytes())
+    assert words["http"] == ""
+
+
+def test_a_sleeping_tenant_without_a_gateway_is_a_fault(tmp_path):
+    with pytest.raises(ValueError, match="is not an address"):
+        TraefikProxy(DirectoryRouteFiles(tmp_path)).put_route(ASLEEP)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"pages": [{}]}', b"{}"])

@@ -54,7 +54,9 @@ class Page:
 class Route:
     """One tenant's address; a proxy holds at most one for a uid.
 
-    It leads to the tenant, or, with pages, to the gateway that shows one of them.
+    It leads to the tenant, or, with pages, to the gateway that shows one of them. With
+    both the tenant sleeps: the gateway wakes it before a request goes on to it, and
+    shows a page where that takes long.
 
     :param hosts: host names, all of which lead there; the main one first
     :param str http: where the tenant answers, e.g. ``http://172.30.0.17:8069``
@@ -67,6 +69,10 @@ class Route:
     http: str = ""
     websocket: str = ""
     pages: tuple[Page, ...] = ()
+
+    @property
+    def is_asleep(self) -> bool:
+        return bool(self.http and self.pages)
 
 
 class Proxy(ABC):
@@ -262,7 +268,9 @@ class TraefikProxy(Proxy):
         name = _file_name(route.uid)
         # A route never leads to a page whose words are not there.
         if route.pages:
-            self._files.write(_pages_name(route.uid), _dump_pages(route.pages))
+            self._files.write(
+                _pages_name(route.uid), _dump_pages(route.pages, route.http)
+            )
         self._files.write(name, content.encode())
         if not route.pages:
             self._files.remove(_pages_name(route.uid))
@@ -303,8 +311,11 @@ def make_configuration(route: Route, settings: TraefikSettings) -> dict[str, Any
     uid = route.uid
     rule = _make_rule(route.hosts)
     middlewares = [f"{uid}-rate", f"{uid}-headers", f"{uid}-compress"]
+    if route.is_asleep:
+        middlewares.append(f"{uid}-wake")
     routers = {uid: _make_router(rule, uid, middlewares, settings)}
-    services = {uid: _make_service(settings.gateway if route.pages else route.http)}
+    shown = route.pages and not route.http
+    services = {uid: _make_service(settings.gateway if shown else route.http)}
     if route.websocket != route.http:
         routers[f"{uid}-websocket"] = _make_router(
             f"{rule} && PathPrefix(`/websocket`)",
@@ -346,9 +357,13 @@ def _make_router(
 
 
 def _make_service(target: str) -> dict[str, Any]:
+    return {"loadBalancer": {"servers": [{"url": _check_target(target)}]}}
+
+
+def _check_target(target: str) -> str:
     if not _TARGET.fullmatch(target):
         raise ValueError(f"{target!r} is not an address like http://172.28.0.16:8069")
-    return {"loadBalancer": {"servers": [{"url": target}]}}
+    return target
 
 
 def _make_middlewares(route: Route, settings: TraefikSettings) -> dict[str, Any]:
@@ -356,9 +371,15 @@ def _make_middlewares(route: Route, settings: TraefikSettings) -> dict[str, Any]
     headers = dict(SECURITY_HEADERS)
     if settings.tls:
         headers["stsSeconds"] = HSTS_SECONDS
+    wake = {}
+    if route.is_asleep:
+        wake[f"{uid}-wake"] = _make_wake(uid, settings.gateway)
     if route.pages:
-        headers["customRequestHeaders"] = {PAGE_HEADER: uid}
+        # The gateway takes a request without it for a question of the proxy's own.
+        shown = "" if route.is_asleep else uid
+        headers["customRequestHeaders"] = {PAGE_HEADER: shown}
     return {
+        **wake,
         f"{uid}-rate": {
             "rateLimit": {
                 "average": settings.rate_average,
@@ -372,6 +393,11 @@ def _make_middlewares(route: Route, settings: TraefikSettings) -> dict[str, Any]
     }
 
 
+def _make_wake(uid: str, gateway: str) -> dict[str, Any]:
+    """Ask the gateway before each request; it holds it until the tenant is awake."""
+    return {"forwardAuth": {"address": f"{_check_target(gateway)}/wake/{uid}"}}
+
+
 def _file_name(uid: str) -> str:
     name = f"{uid}.yml"
     if not _FILE_NAME.fullmatch(name):
@@ -383,8 +409,9 @@ def _pages_name(uid: str) -> str:
     return f"{uid}.json"
 
 
-def _dump_pages(pages: tuple[Page, ...]) -> bytes:
-    words = {"pages": [dataclasses.asdict(page) for page in pages]}
+def _dump_pages(pages: tuple[Page, ...], http: str = "") -> bytes:
+    """Words of a page; of a tenant that sleeps also where it answers when awake."""
+    words = {"http": http, "pages": [dataclasses.asdict(page) for page in pages]}
     return json.dumps(words, indent=1).encode()
 
 
@@ -394,7 +421,7 @@ def _read_route(uid: str, content: bytes, pages: bytes) -> Route:
         http = json.loads(content)["http"]
         hosts = tuple(_HOST.findall(http["routers"][uid]["rule"]))
         headers = http["middlewares"][f"{uid}-headers"]["headers"]
-        if PAGE_HEADER in headers.get("customRequestHeaders", ()):
+        if headers.get("customRequestHeaders", {}).get(PAGE_HEADER):
             return Route(uid=uid, hosts=hosts, pages=_read_pages(pages))
         targets = {
             name: service["loadBalancer"]["servers"][0]["url"]
@@ -405,6 +432,7 @@ def _read_route(uid: str, content: bytes, pages: bytes) -> Route:
             hosts=hosts,
             http=targets[uid],
             websocket=targets.get(f"{uid}-websocket", targets[uid]),
+            pages=_read_pages(pages) if f"{uid}-wake" in http["middlewares"] else (),
         )
     except (ValueError, LookupError, TypeError, AttributeError):
         _logger.warning("the route file of %s is damaged", uid)

@@ -57,6 +57,7 @@ class SaasOperationStep(models.Model):
             "unroute": self.env._("Close the address"),
             "page": self.env._("Say at its address why it does not run"),
             "stop": self.env._("Stop the container"),
+            "doze": self.env._("Have the first request wake it"),
             "pause": self.env._("Pause the container"),
             "read_log": self.env._("Read the log"),
             "put_away": self.env._("Look that its last copy is proven"),

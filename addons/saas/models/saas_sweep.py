@@ -72,18 +72,23 @@ class SaasTenant(models.Model):
         self._write_observation(observation)
         if self._has_failed_within(REPAIR_PAUSE):
             return
+        if self._sleeps_no_more(observation.phase):
+            kind = "restart" if observation.phase == Phase.FAILED else "wake"
+            self._submit(kind, {"wanted": "running"})
+            return
         if kind := self._find_repair(observation.phase, routes):
             self.env["saas.operation"]._record(kind, self)
 
     def _find_repair(self, phase, routes):
         """Return the kind of operation that makes it what is wanted, if one does."""
-        may_run = self.wanted == "running" and not self.hold_ids
-        if may_run and phase == Phase.FAILED:
+        if rest := self._find_kind_of_rest():
+            return rest if phase in UP or not self._is_routed(routes) else None
+        if phase == Phase.FAILED and self.wanted == "running":
             return "restart"
-        if may_run:
-            return "start" if phase not in UP or not self._is_led(routes) else None
-        if kind := self._find_kind_of_rest():
-            return kind if phase in UP or not self._says_why(routes) else None
+        if self.wanted == "running":
+            return "start" if phase not in UP or not self._is_routed(routes) else None
+        if self.wanted == "sleeping":
+            return "sleep" if not self._is_routed(routes) else None
         return None
 
     def _find_kind_of_rest(self):
@@ -94,13 +99,21 @@ class SaasTenant(models.Model):
             return "suspend"
         return "stop" if self.wanted == "stopped" else None
 
-    def _is_led(self, routes):
-        """Whether its address leads to it, as far as somebody looked."""
-        return routes is None or bool(self.uid in routes and routes[self.uid].http)
+    def _is_routed(self, routes):
+        """Whether its address leads where it should, as far as somebody looked."""
+        if routes is None:
+            return True
+        route = routes.get(self.uid)
+        if self._find_kind_of_rest():
+            return route == self._prepare_page_route()
+        gateway = self.server_id.proxy_id.gateway_url
+        asleep = self.wanted == "sleeping" and bool(gateway)
+        return bool(route and route.http) and route.is_asleep == asleep
 
-    def _says_why(self, routes):
-        """Whether its address says what it should, as far as somebody looked."""
-        return routes is None or routes.get(self.uid) == self._prepare_page_route()
+    def _sleeps_no_more(self, phase):
+        """Whether somebody woke it, or its container cannot be woken as it is."""
+        asleep = (Phase.PAUSED, Phase.STOPPED)
+        return self.wanted == "sleeping" and not self.hold_ids and phase not in asleep
 
     def _has_failed_within(self, pause):
         """Whether the last that was asked for went wrong so recently."""

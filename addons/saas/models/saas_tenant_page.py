@@ -1,3 +1,5 @@
+import dataclasses
+
 from odoo import models
 
 from ..const import HOLD_KINDS
@@ -25,15 +27,32 @@ class SaasTenant(models.Model):
         """Return the route of a tenant that does not run; none without a gateway."""
         if not self.server_id.proxy_id.gateway_url:
             return None
-        pages = tuple(
-            self.with_context(lang=code)._prepare_page()
-            for code in self.company_id._get_saas_page_languages(self.lang)
-        )
+        pages = self._prepare_pages(lambda tenant: tenant._prepare_page())
         return Route(uid=self.uid, hosts=(self._get_host(),), pages=pages)
 
+    def _prepare_waking_pages(self):
+        """Return what visitors read who wait for it to wake."""
+        return self._prepare_pages(lambda tenant: tenant._prepare_waking_page())
+
+    def _prepare_pages(self, prepare):
+        """Return a page in each language of those who may read it."""
+        return tuple(
+            prepare(self.with_context(lang=code))
+            for code in self.company_id._get_saas_page_languages(self.lang)
+        )
+
     def _prepare_page(self):
-        """Return the page in the language of the environment."""
         return self.company_id._prepare_saas_page(*self._describe_pause())
+
+    def _prepare_waking_page(self):
+        page = self.company_id._prepare_saas_page(
+            self.env._("This site is waking up"),
+            [
+                self.env._("Nobody has used it for a while."),
+                self.env._("It will be here in some seconds."),
+            ],
+        )
+        return dataclasses.replace(page, ask="", contacts=())
 
     def _describe_pause(self):
         """Return a title and sentences about why it does not run."""

@@ -222,15 +222,17 @@ class SaasTenant(models.Model):
 
     def _step_route(self):
         self._check_may_run()
+        self._proxy().put_route(self._prepare_route())
+
+    def _prepare_route(self, pages=()):
+        """Return the route that leads to it, with pages for while it wakes."""
         target = self._driver().target(self._prepare_spec())
-        host = self._get_host()
-        self._proxy().put_route(
-            Route(
-                uid=self.uid,
-                hosts=(host,),
-                http=target.http,
-                websocket=target.websocket,
-            )
+        return Route(
+            uid=self.uid,
+            hosts=(self._get_host(),),
+            http=target.http,
+            websocket=target.websocket,
+            pages=pages,
         )
 
     def _check_may_run(self):
@@ -328,9 +330,27 @@ class SaasTenant(models.Model):
         driver.stop(self.uid)
         self._write_observation(driver.observe(self.uid))
 
+    def _step_doze(self):
+        """Have the gateway hold whatever comes from now on, and wake it."""
+        self._check_may_run()
+        if not self.server_id.proxy_id.gateway_url:
+            self._proxy().put_route(self._prepare_route())
+            return
+        self._proxy().put_route(self._prepare_route(self._prepare_waking_pages()))
+        until = time.monotonic() + READY_SECONDS
+        # The gateway wakes nobody for this question, and answers it itself.
+        while self._answers():
+            if time.monotonic() > until:
+                raise RetryableError(
+                    self.env._("The proxy does not lead %s to the gateway.", self.name),
+                    reason="not_ready",
+                )
+            time.sleep(READY_INTERVAL)
+
     def _step_pause(self):
         driver = self._driver()
-        driver.pause(self.uid)
+        if driver.observe(self.uid).phase != Phase.STOPPED:
+            driver.pause(self.uid)
         self._write_observation(driver.observe(self.uid))
 
     def _step_unroute(self):

@@ -126,7 +126,8 @@ class SaasCommon(TransactionCase):
     def _tenant_answers(self, tenant):
         up = self.driver.observe(tenant.uid).phase == Phase.RUNNING
         route = self.routes.list_routes().get(tenant.uid)
-        return self.answers and up and bool(route and route.http)
+        led = bool(route and route.http and not route.pages)
+        return self.answers and up and led
 
     # === HELPERS === #
 

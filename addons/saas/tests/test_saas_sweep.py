@@ -144,6 +144,56 @@ class TestSweep(SaasCommon):
         self.assertEqual(self.resync(), ["suspend"])
         self.assertNotIn(self.tenant.uid, self.routes.list_routes())
 
+    def test_who_was_woken_by_a_visitor_is_wanted_again_and_its_way_is_free(self):
+        self.tenant.action_sleep()
+        self.run_operations()
+        self.driver.unpause(self.tenant.uid)
+        self.env["saas.server"]._cron_observe()
+        self.assertEqual(self.tenant.last_operation_id.kind, "wake")
+        self.run_operations()
+        self.assertEqual(self.tenant.state, "running")
+        self.assertFalse(self.route().is_asleep)
+        self.assertEqual(self.resync(), [])
+
+    def test_a_sleeper_stays_asleep_though_its_engine_was_restarted(self):
+        self.tenant.action_sleep()
+        self.run_operations()
+        self.driver.set_phase(self.tenant.uid, Phase.STOPPED)
+        self.assertEqual(self.resync(), [])
+        self.assertEqual(self.tenant.state, "sleeping")
+
+    def test_a_sleeper_whose_container_is_gone_or_ill_is_made_to_run_again(self):
+        uid = self.tenant.uid
+        for hurt, kind in (
+            (lambda: self.driver.delete(uid, keep_data=True), "wake"),
+            (lambda: self.driver.set_phase(uid, Phase.FAILED), "restart"),
+        ):
+            self.tenant.action_sleep()
+            self.run_operations()
+            hurt()
+            self.assertEqual(self.resync(), [kind])
+            self.assertEqual(self.tenant.state, "running")
+            self.assertFalse(self.route().is_asleep)
+
+    def test_a_sleeper_whose_route_wakes_it_no_more_gets_it_again(self):
+        open_route = self.route()
+        self.tenant.action_sleep()
+        self.run_operations()
+        self.driver.set_phase(self.tenant.uid, Phase.STOPPED)
+        self.routes.put_route(open_route)
+        self.assertEqual(self.resync(), ["sleep"])
+        self.assertTrue(self.route().is_asleep)
+        self.assertEqual(self.driver.observe(self.tenant.uid).phase, Phase.STOPPED)
+
+    def test_a_sleeper_that_is_suspended_is_not_woken(self):
+        self.tenant.action_sleep()
+        self.run_operations()
+        self.tenant.action_suspend("Spam")
+        self.run_operations()
+        self.assertFalse(self.route().http)
+        self.driver.set_phase(self.tenant.uid, Phase.RUNNING)
+        self.assertEqual(self.resync(), ["suspend"])
+
     def test_addresses_that_nobody_has_say_so_and_whom_to_ask(self):
         company = self.env.ref("base.main_company")
         company.write({"name": "Cloud Ltd", "email": "help@cloud.example"})

@@ -2,6 +2,8 @@ from odoo import fields
 from odoo.tests import tagged
 
 from ..const import HOLD_KINDS
+from ..engine.driver import Phase
+from ..models import saas_tenant_steps
 from .common import SaasCommon
 
 
@@ -116,6 +118,39 @@ class TestTenantPage(SaasCommon):
         route = self.routes.list_routes()[self.tenant.uid]
         self.assertTrue(route.http)
         self.assertFalse(route.pages)
+
+    def test_who_sleeps_is_woken_by_who_comes_and_they_read_so(self):
+        before = self.routes.list_routes()[self.tenant.uid]
+        sleep = self.tenant.action_sleep()
+        self.run_operations()
+        self.assertEqual(sleep.step_ids.mapped("name"), ["doze", "pause"])
+        route = self.routes.list_routes()[self.tenant.uid]
+        self.assertTrue(route.is_asleep)
+        self.assertEqual(route.http, before.http)
+        page = route.pages[0]
+        self.assertEqual(page.title, "This site is waking up")
+        self.assertEqual((page.ask, page.contacts), ("", ()))
+
+    def test_nobody_falls_asleep_as_long_as_the_proxy_goes_past_the_gateway(self):
+        self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
+        registry = self.env.registry
+        self.patch(registry["saas.tenant"], "_answers", lambda _tenant: True)
+        sleep = self.tenant.action_sleep()
+        self.assertTrue(self.run_once(sleep))
+        self.assertIn("does not lead alfa to the gateway", sleep.message)
+        self.assertEqual(self.driver.observe(self.tenant.uid).phase, Phase.RUNNING)
+
+    def test_without_a_gateway_who_sleeps_keeps_its_route(self):
+        self.proxy.gateway_url = False
+        before = self.routes.list_routes()
+        self.tenant.action_sleep()
+        self.run_operations()
+        self.assertEqual(self.tenant.state, "sleeping")
+        self.assertEqual(self.routes.list_routes(), before)
+        self.routes.delete_route(self.tenant.uid)
+        self.env["saas.server"]._cron_resync()
+        self.run_operations()
+        self.assertEqual(self.routes.list_routes(), before)
 
     def test_work_that_is_under_way_is_called_so(self):
         page = self.tenant._prepare_page_route().pages[0]
