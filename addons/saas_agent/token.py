@@ -1,4 +1,4 @@
-"""Checks the one-time login tokens that the master signs; plain Python, no Odoo."""
+"""Checks the tokens that the master signs; plain Python, no Odoo."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 ISSUER = "saas"
 SUBJECT = "admin"
+SUBJECT_OF_USE = "use"
 ALGORITHM = "EdDSA"
 REQUIRED = ("iss", "aud", "sub", "iat", "nbf", "exp", "jti")
 
@@ -76,12 +77,19 @@ def load_public_key(text: str) -> Ed25519PublicKey:
         raise TokenError(NOT_SET_UP, reason="no usable public key") from error
 
 
-def check_token(token: str, *, public_key: Ed25519PublicKey, audience: str) -> Claims:
+def check_token(
+    token: str,
+    *,
+    public_key: Ed25519PublicKey,
+    audience: str,
+    subject: str = SUBJECT,
+) -> Claims:
     """Verify signature, issuer, audience, subject and time of a token.
 
     Whether it was used before is up to the caller, who alone can remember.
 
     :param str audience: uid of this tenant
+    :param str subject: what it is good for
     :raise TokenError: with a sentence for people and a reason for the log
     """
     if not audience:
@@ -107,10 +115,10 @@ def check_token(token: str, *, public_key: Ed25519PublicKey, audience: str) -> C
         raise TokenError(EXPIRED, reason="expired") from error
     except jwt.PyJWTError as error:
         raise TokenError(NOT_VALID, reason=type(error).__name__) from error
-    return _check_claims(claims, audience)
+    return _check_claims(claims, audience, subject)
 
 
-def _check_claims(claims: dict, audience: str) -> Claims:
+def _check_claims(claims: dict, audience: str, subject: str) -> Claims:
     times = [claims[name] for name in ("iat", "nbf", "exp")]
     if not all(type(moment) in (int, float) for moment in times):
         raise TokenError(NOT_VALID, reason="a time that is no number")
@@ -122,8 +130,8 @@ def _check_claims(claims: dict, audience: str) -> Claims:
     # A list would make one token good for several tenants.
     if claims["aud"] != audience:
         raise TokenError(NOT_VALID, reason="several audiences")
-    if claims["sub"] != SUBJECT:
-        raise TokenError(NOT_VALID, reason="unknown user")
+    if claims["sub"] != subject:
+        raise TokenError(NOT_VALID, reason="for something else")
     if not isinstance(claims["jti"], str) or not JTI.fullmatch(claims["jti"]):
         raise TokenError(NOT_VALID, reason="unusable id")
     return Claims(jti=claims["jti"], expires=int(expires))

@@ -119,7 +119,7 @@ def test_a_token_without_one_of_its_claims_is_refused(claim):
 
 
 def test_a_token_for_an_unknown_user_is_refused():
-    assert refusal(make_token(sub="demo")) == (NOT_VALID, "unknown user")
+    assert refusal(make_token(sub="demo")) == (NOT_VALID, "for something else")
 
 
 def test_a_token_that_is_not_valid_yet_is_refused():
