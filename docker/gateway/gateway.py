@@ -247,7 +247,7 @@ class Gateway(BaseHTTPRequestHandler):
         path = self.headers.get("X-Forwarded-Uri", "").partition("?")[0]
         return (
             self.headers.get("X-Forwarded-Method") == "HEAD"
-            or path in ("/web/health", "/robots.txt")
+            or path in ("/web/health", "/robots.txt", "/saas/use")
             or bool(PROBES.search(self.headers.get("User-Agent", "")))
         )
 

@@ -13,10 +13,11 @@ from playwright.sync_api import expect
 
 from .conftest import tenants_made
 from .pictures import Gallery
-from .residents import look_up
-from .test_stack import WebSocket, resync
+from .residents import look_up, run_python
+from .test_stack import WebSocket, resync, run_scheduled
 
 REASON = "They insulted Bob"
+NOW = "(now() AT TIME ZONE 'UTC')"
 CONTACTS = {"phone": "+351 210 000 000", "website": "https://cloud.example"}
 
 
@@ -42,6 +43,22 @@ def suspended(master, stack, plan, names, company):
         yield resident
 
 
+@pytest.fixture(scope="module")
+def drowsy(master, stack, plan, names):
+    """A tenant of a plan that lets it sleep after a minute; the others do not."""
+    values = {"name": "Drowsy", "sleep_minutes": 1}
+    [drowsy_plan] = master.call("saas.plan", "copy", [plan], values)
+    with tenants_made(master, drowsy_plan, names) as make:
+        tenant = make()
+        master.provision(tenant)
+        drowsy = look_up(master, stack, tenant)
+        # What is due soon in a new Odoo would keep it awake.
+        stack.sql(f"UPDATE ir_cron SET nextcall = {NOW} + '1 hour'", drowsy.uid)
+        stack.sql("DELETE FROM ir_cron_trigger", drowsy.uid)
+        yield drowsy
+    master.call("saas.plan", "write", drowsy_plan, {"active": False})
+
+
 @pytest.fixture
 def gallery():
     gallery = Gallery()
@@ -52,6 +69,45 @@ def gallery():
 def unknown_url():
     host = f"nobody.{os.environ['SAAS_TENANT_DOMAIN']}"
     return f"http://{host}:{os.environ['SAAS_HTTP_PORT']}"
+
+
+# === USE === #
+# First: it falls asleep while the tests after it go on.
+
+# Signs a question about use, as the worker does.
+SIGN = """
+import json, pathlib, sys, types
+package = types.ModuleType("engine")
+package.__path__ = ["/opt/saas/addons/saas/engine"]
+sys.modules["engine"] = package
+from engine.login_token import SUBJECT_OF_USE, make_token
+key = pathlib.Path("/run/saas/web/login_key").read_text()
+print(json.dumps(make_token(key, json.loads(sys.argv[1]), subject=SUBJECT_OF_USE)))
+"""
+
+
+def ask_use(stack, resident):
+    """What a tenant says of its use."""
+    token = run_python(stack.container("worker"), SIGN, resident.uid)
+    answer = requests.post(f"{resident.url}/saas/use", {"token": token}, timeout=30)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_an_open_websocket_is_use_and_its_end_is_the_end_of_it(drowsy, stack):
+    websocket = WebSocket(drowsy.url)
+    with websocket.socket:
+        assert websocket.ping(b"saas") == b"\x8a\x04saas"
+        time.sleep(1)
+        assert ask_use(stack, drowsy)["idle"] == 0
+    until = time.monotonic() + 30
+    while not (use := ask_use(stack, drowsy))["idle"] or use["transactions"]:
+        assert time.monotonic() < until, use
+        time.sleep(0.5)
+    assert requests.post(f"{drowsy.url}/saas/use", timeout=30).status_code == 403
+
+
+# === PAGES === #
 
 
 def test_a_suspended_tenant_s_address_says_what_happened_and_whom_to_ask(
@@ -272,3 +328,24 @@ def test_the_switch_has_no_secrets_and_nothing_to_write_but_its_socket(stack):
     environment = "\n".join(container.attrs["Config"]["Env"])
     assert not re.search("SAAS_|PASSWORD|KEY", environment)
     assert container.exec_run(["id", "-un"]).output.decode().strip() == "nobody"
+
+
+def test_who_is_not_used_sleeps_by_itself_and_wakes_for_what_it_has_to_do(
+    drowsy, master, stack
+):
+    query = f"SELECT {{}} FROM saas_tenant WHERE id = {drowsy.id}"
+    until = time.monotonic() + 200
+    while status(drowsy) != "paused":
+        assert time.monotonic() < until, stack.sql(query.format("look_on"), "master")
+        run_scheduled(stack, "ir_cron_tick")
+    assert master.settle(drowsy.id) == "sleeping"
+    soon = f"wake_on BETWEEN {NOW} + '40 min' AND {NOW} + '1 hour'"
+    assert stack.sql(query.format(soon), "master") == ["t"]
+
+    # As if the hour were over.
+    update = f"UPDATE saas_tenant SET wake_on = {NOW} WHERE id = {drowsy.id}"
+    stack.sql(update, "master")
+    run_scheduled(stack, "ir_cron_tick")
+    assert master.settle(drowsy.id) == "running"
+    assert status(drowsy) == "running"
+    assert requests.get(f"{drowsy.url}/web/health", timeout=30).status_code == 200

@@ -310,11 +310,15 @@ def test_what_is_ours_and_belongs_to_nobody_is_reported_and_stays(
     assert uid not in (master.read("saas.server", server, "orphans") or "")
 
 
-def resync(master, stack, seconds=60):
+def resync(_master, stack):
     """Have the worker compare everything now, as its scheduled action does."""
+    run_scheduled(stack, "ir_cron_resync")
+
+
+def run_scheduled(stack, name, seconds=60):
+    """Have the worker run a scheduled action of ours now."""
     [cron] = stack.sql(
-        "SELECT res_id FROM ir_model_data"
-        " WHERE module = 'saas' AND name = 'ir_cron_resync'",
+        f"SELECT res_id FROM ir_model_data WHERE module = 'saas' AND name = '{name}'",
         "master",
     )
     query = f"SELECT lastcall FROM ir_cron WHERE id = {cron}"

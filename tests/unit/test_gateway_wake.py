@@ -142,6 +142,7 @@ def test_without_a_switch_nothing_wakes_and_nothing_breaks(tmp_path, proxy):
         {"uri": "/web/health"},
         {"uri": "/web/health?db_server_status=1"},
         {"uri": "/robots.txt"},
+        {"method": "POST", "uri": "/saas/use"},
         {"client": {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"}},
         {"client": {"User-Agent": "UptimeRobot/2.0"}},
         {"client": {"User-Agent": "Blackbox Exporter/0.27"}},

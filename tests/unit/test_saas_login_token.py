@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from odoo.addons.saas.engine.errors import RefusedError
-from odoo.addons.saas.engine.login_token import make_token
+from odoo.addons.saas.engine.login_token import SUBJECT_OF_USE, make_token
 
 UID = "t0123456789ab"
 NOW = datetime.datetime(2026, 3, 1, 12, 0, tzinfo=datetime.UTC)
@@ -105,3 +105,8 @@ def test_a_missing_or_wrong_key_is_named_and_not_shown(pem, reason):
         make_token(pem, UID)
     assert failure.value.reason == reason
     assert not pem or pem not in str(failure.value)
+
+
+def test_a_token_can_be_made_for_something_else_than_a_login(key):
+    claims = _read(make_token(_pem(key), UID, subject=SUBJECT_OF_USE), key)
+    assert claims["sub"] == "use"

@@ -1,4 +1,4 @@
-"""The master's word that its bearer may log in to one tenant, once and soon."""
+"""The master's word to one tenant, soon: its bearer may log in, or ask for its use."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .errors import RefusedError
 
 ISSUER = "saas"
 SUBJECT = "admin"
+SUBJECT_OF_USE = "use"
 ALGORITHM = "EdDSA"
 
 LIFETIME = datetime.timedelta(seconds=60)
@@ -21,12 +22,17 @@ LIFETIME = datetime.timedelta(seconds=60)
 
 
 def make_token(
-    private_key_pem: str | bytes, uid: str, now: datetime.datetime | None = None
+    private_key_pem: str | bytes,
+    uid: str,
+    now: datetime.datetime | None = None,
+    *,
+    subject: str = SUBJECT,
 ) -> str:
     """A token that logs its bearer in to that tenant as its administrator.
 
     :param private_key_pem: the master's Ed25519 key
     :param now: aware, or naive in UTC as Odoo's are; this moment when left out
+    :param str subject: what it is good for instead
     :raise RefusedError: ``key_missing`` or ``key_invalid``
     """
     moment = now or datetime.datetime.now(datetime.UTC)
@@ -35,7 +41,7 @@ def make_token(
     claims = {
         "iss": ISSUER,
         "aud": uid,
-        "sub": SUBJECT,
+        "sub": subject,
         "iat": moment,
         "nbf": moment,
         "exp": moment + LIFETIME,

@@ -52,6 +52,13 @@ class SaasPlan(models.Model):
         required=True,
         help="How long a deleted tenant can still be taken back.",
     )
+    sleep_minutes = fields.Integer(
+        string="Sleeps After (minutes)",
+        default=0,
+        required=True,
+        help="A tenant is paused when nobody has used it for so long; whoever comes "
+        "next wakes it, and so do its scheduled actions. 0: never.",
+    )
     region_id = fields.Many2one(
         "saas.region",
         string="Region",
@@ -69,9 +76,9 @@ class SaasPlan(models.Model):
 
     _limits_positive = models.Constraint(
         "CHECK(memory >= 256 AND cpus > 0 AND processes >= 50 AND connections >= 4"
-        " AND grace_days >= 0)",
+        " AND grace_days >= 0 AND sleep_minutes >= 0)",
         "A plan needs at least 256 MB of memory, some CPU, 50 processes, 4 database "
-        "connections, and a grace of 0 days or more.",
+        "connections, and a grace and a time to sleep of 0 or more.",
     )
 
     @api.depends("tenant_ids")

@@ -27,6 +27,8 @@ class SaasOperation(models.Model):
         """Do what is due; cost grows with what is due."""
         self._enqueue_overdue()
         self.env["saas.tenant"]._remove_due()
+        self.env["saas.tenant"]._wake_due()
+        self.env["saas.tenant"]._sleep_idle()
         self.env["saas.domain"]._end_quarantine()
 
     @api.model

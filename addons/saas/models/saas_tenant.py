@@ -25,6 +25,8 @@ PROTECTED = {
     "archived_on",
     "erased_on",
     "erase_on",
+    "look_on",
+    "wake_on",
     "slot",
     "data_key_sealed",
     "last_operation_id",

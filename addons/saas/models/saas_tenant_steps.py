@@ -303,6 +303,7 @@ class SaasTenant(models.Model):
             {
                 "observed": "running",
                 "observed_message": False,
+                "look_on": False,
                 "provisioned_on": self.provisioned_on or fields.Datetime.now(),
             }
         )
@@ -336,6 +337,7 @@ class SaasTenant(models.Model):
         if not self.server_id.proxy_id.gateway_url:
             self._proxy().put_route(self._prepare_route())
             return
+        self._note_when_to_wake()
         self._proxy().put_route(self._prepare_route(self._prepare_waking_pages()))
         until = time.monotonic() + READY_SECONDS
         # The gateway wakes nobody for this question, and answers it itself.

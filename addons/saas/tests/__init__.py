@@ -13,6 +13,7 @@ from . import test_saas_template
 from . import test_saas_tenant
 from . import test_saas_tenant_actions
 from . import test_saas_tenant_page
+from . import test_saas_tenant_sleep
 from . import test_saas_timeline
 from . import test_languages
 from . import test_translations

@@ -85,6 +85,7 @@ class SaasCommon(TransactionCase):
         self.routes = FakeProxy()
         self.databases = FakeDatabaseServer()
         self.answers = True
+        self.use = None
         self._use_fakes()
 
     @classmethod
@@ -120,6 +121,7 @@ class SaasCommon(TransactionCase):
                 lambda _self: self.databases,
             ),
             ("saas.tenant", "_answers", lambda tenant: self._tenant_answers(tenant)),
+            ("saas.tenant", "_ask_use", lambda tenant: self.use),
         ):
             self.patch(registry[model], method, fake)
 
