@@ -342,7 +342,13 @@ def test_who_is_not_used_sleeps_by_itself_and_wakes_for_what_it_has_to_do(
     soon = f"wake_on BETWEEN {NOW} + '40 min' AND {NOW} + '1 hour'"
     assert stack.sql(query.format(soon), "master") == ["t"]
 
-    # As if the hour were over.
+    # As if it had slept for long, and then as if the hour were over.
+    update = f"UPDATE saas_tenant SET look_on = {NOW} WHERE id = {drowsy.id}"
+    stack.sql(update, "master")
+    run_scheduled(stack, "ir_cron_tick")
+    assert master.settle(drowsy.id) == "sleeping"
+    assert status(drowsy) == "exited"
+
     update = f"UPDATE saas_tenant SET wake_on = {NOW} WHERE id = {drowsy.id}"
     stack.sql(update, "master")
     run_scheduled(stack, "ir_cron_tick")

@@ -59,6 +59,7 @@ class SaasOperationStep(models.Model):
             "stop": self.env._("Stop the container"),
             "doze": self.env._("Have the first request wake it"),
             "pause": self.env._("Pause the container"),
+            "rest": self.env._("Stop the container of who sleeps"),
             "read_log": self.env._("Read the log"),
             "put_away": self.env._("Look that its last copy is proven"),
             "remove_container": self.env._("Remove container and files"),

@@ -59,6 +59,14 @@ class SaasPlan(models.Model):
         help="A tenant is paused when nobody has used it for so long; whoever comes "
         "next wakes it, and so do its scheduled actions. 0: never.",
     )
+    stop_minutes = fields.Integer(
+        string="Stopped After (minutes)",
+        default=0,
+        required=True,
+        help="A tenant that sleeps is stopped when nobody has used it for so long, "
+        "which frees its memory and its database connections; it wakes as before, in "
+        "some two seconds. 0: never.",
+    )
     region_id = fields.Many2one(
         "saas.region",
         string="Region",
@@ -76,9 +84,9 @@ class SaasPlan(models.Model):
 
     _limits_positive = models.Constraint(
         "CHECK(memory >= 256 AND cpus > 0 AND processes >= 50 AND connections >= 4"
-        " AND grace_days >= 0 AND sleep_minutes >= 0)",
+        " AND grace_days >= 0 AND sleep_minutes >= 0 AND stop_minutes >= 0)",
         "A plan needs at least 256 MB of memory, some CPU, 50 processes, 4 database "
-        "connections, and a grace and a time to sleep of 0 or more.",
+        "connections, and a grace and times to sleep of 0 or more.",
     )
 
     @api.depends("tenant_ids")

@@ -28,6 +28,7 @@ class SaasOperation(models.Model):
         self._enqueue_overdue()
         self.env["saas.tenant"]._remove_due()
         self.env["saas.tenant"]._wake_due()
+        self.env["saas.tenant"]._rest_due()
         self.env["saas.tenant"]._sleep_idle()
         self.env["saas.domain"]._end_quarantine()
 

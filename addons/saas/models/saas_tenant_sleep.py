@@ -27,7 +27,8 @@ class SaasTenant(models.Model):
         string="Asked Next On",
         readonly=True,
         copy=False,
-        help="When it is asked next whether anybody uses it.",
+        help="When it is asked next whether anybody uses it; of one that sleeps, when "
+        "it is stopped.",
     )
     wake_on = fields.Datetime(
         string="Wakes On",
@@ -67,7 +68,21 @@ class SaasTenant(models.Model):
         if wait := use.count_seconds_to_wait(self.plan_id.sleep_minutes):
             self.look_on = now + timedelta(seconds=wait)
             return
-        self._submit("sleep", {"wanted": "sleeping", "look_on": False})
+        plan = self.plan_id
+        rest = timedelta(minutes=max(plan.stop_minutes - plan.sleep_minutes, 0))
+        look_on = now + rest if plan.stop_minutes else False
+        self._submit("sleep", {"wanted": "sleeping", "look_on": look_on})
+
+    @api.model
+    def _rest_due(self):
+        """Stop who has slept for long."""
+        due = self.search(
+            Domain("state", "=", "sleeping")
+            & Domain("look_on", "<=", fields.Datetime.now())
+            & Domain("last_operation_id.state", "not in", UNFINISHED)
+        )
+        due.look_on = False
+        self.env["saas.operation"]._record("rest", due)
 
     @api.model
     def _wake_due(self):

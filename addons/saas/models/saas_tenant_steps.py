@@ -355,6 +355,13 @@ class SaasTenant(models.Model):
             driver.pause(self.uid)
         self._write_observation(driver.observe(self.uid))
 
+    def _step_rest(self):
+        """Stop who sleeps, unless somebody has woken it meanwhile."""
+        driver = self._driver()
+        if driver.observe(self.uid).phase == Phase.PAUSED:
+            driver.stop(self.uid)
+        self._write_observation(driver.observe(self.uid))
+
     def _step_unroute(self):
         if self.server_id:
             self._proxy().delete_route(self.uid)

@@ -39,6 +39,30 @@ class TestTenantSleep(SaasCommon):
         self.assertFalse(self.tenant.wake_on)
         self.assertEqual(self.tick(), [])
 
+    def test_one_that_sleeps_for_long_is_stopped_and_wakes_as_before(self):
+        self.plan.stop_minutes = 90
+        self.use = Use(idle=1800, transactions=0)
+        self.assertEqual(self.tick(), ["sleep"])
+        self.assert_seconds_left(self.tenant.look_on, 3600)
+        self.assertEqual(self.tick(), [])
+        self.tenant.look_on = fields.Datetime.now()
+        self.assertEqual(self.tick(), ["rest"])
+        self.assertEqual((self.tenant.state, self.phase()), ("sleeping", Phase.STOPPED))
+        self.assertTrue(self.routes.list_routes()[self.tenant.uid].is_asleep)
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(self.tick(), [])
+        self.tenant.action_wake()
+        self.run_operations()
+        self.assertEqual((self.tenant.state, self.phase()), ("running", Phase.RUNNING))
+
+    def test_one_that_was_woken_meanwhile_is_not_stopped(self):
+        self.plan.stop_minutes = 30
+        self.use = Use(idle=1800, transactions=0)
+        self.assertEqual(self.tick(), ["sleep"])
+        self.driver.unpause(self.tenant.uid)
+        self.tick()
+        self.assertEqual(self.phase(), Phase.RUNNING)
+
     def test_one_that_is_used_is_asked_again_when_it_could_be_idle(self):
         self.use = Use(idle=600, transactions=0)
         self.assertEqual(self.tick(), [])
