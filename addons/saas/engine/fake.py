@@ -42,7 +42,7 @@ def _verb(method: F) -> F:
 
     @functools.wraps(method)
     def call(self: Recorder, *args: Any, **kwargs: Any) -> Any:
-        name = method.__name__
+        name = method.__name__.removeprefix("_")
         subject = getattr(args[0], "uid", args[0]) if args else ""
         # Real ones do some of their work side by side.
         with self._lock:

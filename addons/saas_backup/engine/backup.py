@@ -1,4 +1,4 @@
-"""Making a copy: the database first, as it was at one moment, then the files."""
+"""Making a copy: the database as it was at one moment, and the files that it knows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pathlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -116,11 +117,13 @@ def make_backup(
         and repository.is_whole(newest)
     ):
         return Result("unchanged", newest)
-    with source.snapshot() as snapshot:
+    with source.snapshot() as snapshot, ThreadPoolExecutor(1) as beside:
+        # Which files there are the snapshot tells; the dump takes the other core.
+        files = beside.submit(_save_files, repository, request, snapshot, newest)
         dump_id = f"{request.backup}.{secrets.token_hex(4)}"
         dump = repository.put(DATABASES, dump_id, snapshot.dump())
+        packs, sent = files.result()
         facts = snapshot.facts()
-        packs, sent = _save_files(repository, request, facts, newest)
     if clock() - begun > LONGEST_BACKUP:
         raise RetryableError(
             "The copy took longer than half a day, so what it counts on may have been "
@@ -149,10 +152,11 @@ def find_newest(repository: Repository) -> Manifest | None:
 def _save_files(
     repository: Repository,
     request: Request,
-    facts: Facts,
+    snapshot: Snapshot,
     newest: Manifest | None,
 ) -> tuple[tuple[Pack, ...], Sent]:
     """All files of the snapshot in the store; those that were not there are sent."""
+    facts = snapshot.facts()
     wanted = frozenset() if request.fresh else facts.files
     packs, found = repository.find_files(wanted, newest)
     sent = send_files(repository, request.filestore, facts.files - found.keys())

@@ -6,6 +6,7 @@ import contextlib
 import pathlib
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from odoo.addons.saas.engine.errors import RefusedError
@@ -53,9 +54,7 @@ def restore_backup(
     made = _read(repository, id)
     # Before an hour is spent on the database.
     require_fresh(filestore)
-    with repository.get(DATABASES, made.dump) as archive:
-        target.load(archive)
-    restore_files(repository, made.packs, filestore)
+    _restore_parts(repository, made, target, filestore)
     found = target.rows()
     if found != dict(made.rows):
         differing = sorted(
@@ -69,6 +68,22 @@ def restore_backup(
             reason="differs",
         )
     return made
+
+
+def _restore_parts(
+    repository: Repository, made: Manifest, target: Target, filestore: pathlib.Path
+) -> None:
+    """Database and files side by side: loading takes one core, unpacking the other."""
+    with ThreadPoolExecutor(1) as beside:
+        files = beside.submit(restore_files, repository, made.packs, filestore)
+        try:
+            with repository.get(DATABASES, made.dump) as archive:
+                target.load(archive)
+        except BaseException:
+            if not files.exception():
+                shutil.rmtree(filestore, ignore_errors=True)
+            raise
+        files.result()
 
 
 def verify_backup(repository: Repository, id: str) -> Manifest:
