@@ -252,6 +252,18 @@ class DriverContract:
         assert first.http != second.http
         assert first.http.startswith("http://")
 
+    def test_websockets_go_where_a_process_of_their_own_takes_them(self, bench, driver):
+        one, more = bench.spec(), bench.spec(evented=True)
+        assert driver.target(one).websocket == driver.target(one).http
+        assert driver.target(more).http == driver.target(one).http
+        assert driver.target(more).websocket != driver.target(more).http
+
+    def test_where_websockets_go_does_not_replace_the_container(self, bench, driver):
+        bench.run(bench.spec())
+        before = bench.start_of(UID)
+        driver.ensure(bench.spec(evented=True))
+        assert bench.start_of(UID) == before
+
     def test_preparing_twice_is_success_and_makes_the_check_pass(self, driver):
         driver.prepare()
         driver.prepare()

@@ -301,6 +301,13 @@ def test_a_tenant_answers_http_and_websockets_at_one_port():
     assert objects.target(CONFIG, SPEC) == Target(http=url, websocket=url)
 
 
+def test_a_tenant_with_workers_answers_websockets_at_a_port_of_their_own():
+    spec = dataclasses.replace(SPEC, evented=True)
+    address = "http://172.28.0.19"
+    expected = Target(http=f"{address}:8069", websocket=f"{address}:8072")
+    assert objects.target(CONFIG, spec) == expected
+
+
 def test_a_list_asks_for_what_is_ours_alone():
     assert objects.make_filters("saas", kind="tenant") == {
         "label": ["saas.stack=saas", "saas.tenant", "saas.kind=tenant"]

@@ -8,7 +8,11 @@ import configparser
 import pytest
 from passlib.context import CryptContext
 
-from odoo.addons.saas.engine.tenant_config import make_admin_hash, make_config
+from odoo.addons.saas.engine.tenant_config import (
+    get_needs,
+    make_admin_hash,
+    make_config,
+)
 
 KEY = bytes(range(32))
 VALUES = {
@@ -46,6 +50,7 @@ def test_the_whole_file():
         "data_dir": "/var/lib/odoo",
         "http_interface": "0.0.0.0",
         "http_port": "8069",
+        "gevent_port": "8072",
         "workers": "0",
         "max_cron_threads": "1",
         "limit_memory_soft": "0",
@@ -114,3 +119,27 @@ def test_no_value_can_bring_a_line_of_its_own(name, value):
 @pytest.mark.parametrize(("limit", "pool"), [(16, 14), (4, 2), (1, 2)])
 def test_the_pool_leaves_connections_of_the_limit_free(limit, pool):
     assert _read(connections=limit)["options"]["db_maxconn"] == str(pool)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 4, 8, 16])
+def test_processes_of_an_odoo_with_workers_share_the_connections(workers):
+    limit = get_needs(workers).connections
+    options = _read(connections=limit, workers=workers)["options"]
+    assert options["workers"] == str(workers)
+    # One more is for scheduled actions, and one for all websockets.
+    each, evented = int(options["db_maxconn"]), int(options["db_maxconn_gevent"])
+    assert each >= 3
+    assert evented >= 3
+    assert each * (workers + 1) + evented == limit - 2
+
+
+def test_websockets_share_one_process_and_get_the_connections_that_remain():
+    options = _read(connections=20, workers=2)["options"]
+    assert (options["db_maxconn"], options["db_maxconn_gevent"]) == ("4", "6")
+
+
+def test_each_worker_needs_memory_processes_and_connections():
+    one, two, four = get_needs(0), get_needs(2), get_needs(4)
+    assert (one.memory >> 20, one.processes, one.connections) == (256, 50, 4)
+    assert (two.memory >> 20, two.processes, two.connections) == (512, 58, 14)
+    assert (four.memory >> 20, four.processes, four.connections) == (768, 66, 20)

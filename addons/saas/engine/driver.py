@@ -69,6 +69,8 @@ class TenantSpec:
         one does not make another container
     :param files: name to content, laid in ``CONFIG_DIRECTORY``; may hold secrets
     :param environment: plain settings; never a secret, as inspection shows it
+    :param bool evented: whether a process of its own takes websockets; says no more
+        than where they go
     """
 
     uid: str
@@ -78,6 +80,7 @@ class TenantSpec:
     limits: Limits
     files: Mapping[str, bytes] = dataclasses.field(repr=False)
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    evented: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -261,8 +261,9 @@ class FakeDriver(Recorder, Driver):
     @_verb
     def target(self, spec: TenantSpec) -> Target:
         self._check_spec(dataclasses.replace(spec, image=self._any_image(spec)))
-        url = f"http://192.0.2.{spec.slot % 250 + 1}:8069"
-        return Target(http=url, websocket=url)
+        host = f"http://192.0.2.{spec.slot % 250 + 1}"
+        port = 8072 if spec.evented else 8069
+        return Target(http=f"{host}:8069", websocket=f"{host}:{port}")
 
     def _any_image(self, spec: TenantSpec) -> str:
         return next(iter(self.images), spec.image) if self.images else spec.image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import configparser
+import dataclasses
 import hashlib
 import io
 from collections.abc import Mapping
@@ -16,12 +17,52 @@ PUBLIC_KEY_SIZE = 32
 
 DATA_DIRECTORY = "/var/lib/odoo"
 HTTP_PORT = 8069
+WEBSOCKET_PORT = 8072
 MODULES = ("base", "rpc", "web", "saas_agent")
 
 TIME_LIMIT = 600
 """Seconds of processor time for one request; twice that on the clock."""
 
 CONNECTIONS = 16
+SPARE_CONNECTIONS = 2
+"""Those of a role's limit that its Odoo leaves to copies and to the master."""
+
+PROCESS_CONNECTIONS = 3
+"""What a process needs: for its request, for one beside it, and to listen."""
+
+WORKER_PROCESSES = 4
+"""Processes and threads of one HTTP worker, with some room."""
+
+WORKER_MEMORY = 128 * 2**20
+BASE_MEMORY = 256 * 2**20
+BASE_PROCESSES = 50
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Needs:
+    """The least that a tenant needs; memory in bytes."""
+
+    memory: int
+    processes: int
+    connections: int
+
+
+def get_needs(workers: int) -> Needs:
+    """What an Odoo with so many HTTP workers needs; 0 is one process with threads."""
+    if not workers:
+        return Needs(BASE_MEMORY, BASE_PROCESSES, connections=4)
+    return Needs(
+        memory=BASE_MEMORY + workers * WORKER_MEMORY,
+        processes=BASE_PROCESSES + workers * WORKER_PROCESSES,
+        connections=_count_processes(workers) * PROCESS_CONNECTIONS + SPARE_CONNECTIONS,
+    )
+
+
+def _count_processes(workers: int) -> int:
+    """Those with connections: beside the workers one for scheduled actions, and one
+    for websockets.
+    """
+    return workers + 2
 
 
 def make_config(
@@ -33,6 +74,7 @@ def make_config(
     admin_password: str,
     public_key: str = "",
     connections: int = CONNECTIONS,
+    workers: int = 0,
 ) -> bytes:
     """The content of ``odoo.conf``: the same bytes for the same values.
 
@@ -43,6 +85,7 @@ def make_config(
     :param str public_key: checks login tokens: raw Ed25519 in base64 or hexadecimal;
         empty where nobody will log in
     :param int connections: the role's limit
+    :param int workers: processes that answer requests; 0 is one with threads
     :raise ValueError: a value that would not stay on its own line, or no key
     """
     parser = configparser.RawConfigParser()
@@ -53,9 +96,9 @@ def make_config(
             "db_user": uid,
             "db_password": password,
             "db_name": uid,
-            # The listener for notifications has a connection outside the pool.
-            "db_maxconn": max(connections - 2, 2),
             "admin_passwd": make_admin_hash(admin_password),
+            "workers": workers,
+            **_share_connections(connections, workers),
             **_OPTIONS,
         }
     )
@@ -87,7 +130,7 @@ _OPTIONS = {
     "data_dir": DATA_DIRECTORY,
     "http_interface": "0.0.0.0",  # noqa: S104
     "http_port": HTTP_PORT,
-    "workers": 0,
+    "gevent_port": WEBSOCKET_PORT,
     "max_cron_threads": 1,
     # Odoo measures virtual memory, which threads reserve and never use: the
     # container's own limit is the one that counts.
@@ -100,6 +143,19 @@ _OPTIONS = {
     "with_demo": False,
     "log_level": "info",
 }
+
+
+def _share_connections(connections: int, workers: int) -> dict[str, int]:
+    """The pool of each process: all of them together stay below the role's limit."""
+    left = connections - SPARE_CONNECTIONS
+    if not workers:
+        return {"db_maxconn": max(left, 2)}
+    each = max(left // _count_processes(workers), 1)
+    # All websockets share one process, so it gets what remains.
+    return {
+        "db_maxconn": each,
+        "db_maxconn_gevent": max(left - each * (workers + 1), each),
+    }
 
 
 def _check_values(values: Mapping[str, object]) -> dict[str, str]:

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..engine import tenant_config
+
 MEGABYTE = 1024 * 1024
 
 
@@ -45,6 +47,13 @@ class SaasPlan(models.Model):
     )
     connections = fields.Integer(
         string="Database Connections", default=16, required=True
+    )
+    workers = fields.Integer(
+        string="HTTP Workers",
+        default=0,
+        required=True,
+        help="Processes that answer requests side by side, 2 or more; beside them one "
+        "takes websockets. 0: one process with threads, which needs least memory.",
     )
     grace_days = fields.Integer(
         string="Grace (days)",
@@ -93,6 +102,38 @@ class SaasPlan(models.Model):
     def _compute_tenant_count(self):
         for plan in self:
             plan.tenant_count = len(plan.tenant_ids)
+
+    @api.constrains("workers", "memory", "processes", "connections")
+    def _check_workers(self):
+        for plan in self:
+            # A report that is printed asks another process for its pictures.
+            if plan.workers < 0 or plan.workers == 1:
+                raise ValidationError(
+                    self.env._(
+                        "A plan has 0 HTTP workers (one process with threads), or 2 or "
+                        "more."
+                    )
+                )
+            needs = tenant_config.get_needs(plan.workers)
+            memory = needs.memory // MEGABYTE
+            if plan.workers and (
+                plan.memory < memory
+                or plan.processes < needs.processes
+                or plan.connections < needs.connections
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "%(workers)s HTTP workers need at least %(memory)s MB of "
+                        "memory, %(processes)s processes and %(connections)s database "
+                        "connections. Give the plan “%(plan)s” these, or fewer "
+                        "workers.",
+                        workers=plan.workers,
+                        memory=memory,
+                        processes=needs.processes,
+                        connections=needs.connections,
+                        plan=plan.name,
+                    )
+                )
 
     @api.constrains("modules")
     def _check_modules(self):

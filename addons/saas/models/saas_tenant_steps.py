@@ -259,6 +259,7 @@ class SaasTenant(models.Model):
                 WEB_KEYS / "login_public"
             ),
             connections=plan.connections,
+            workers=plan.workers,
         )
         return TenantSpec(
             uid=self.uid,
@@ -271,6 +272,7 @@ class SaasTenant(models.Model):
                 processes=plan.processes,
             ),
             files={"odoo.conf": config},
+            evented=bool(plan.workers),
         )
 
     def _step_ready(self):
@@ -309,17 +311,23 @@ class SaasTenant(models.Model):
         )
 
     def _answers(self):
-        """Whether the tenant says through its proxy that it is healthy."""
+        """Whether all of the tenant's processes answer through its proxy."""
+        if self._ask("/web/health") != 200:
+            return False
+        # A database without websockets has no such page, which is an answer too.
+        return not self.plan_id.workers or self._ask("/websocket/health") in (200, 404)
+
+    def _ask(self, path):
+        """Return the status of a page of the tenant, None where none came."""
         try:
-            response = requests.get(
-                f"{self.server_id.proxy_id.internal_url}/web/health",
+            return requests.get(
+                f"{self.server_id.proxy_id.internal_url}{path}",
                 headers={"Host": self._get_host()},
                 timeout=5,
                 allow_redirects=False,
-            )
+            ).status_code
         except requests.RequestException:
-            return False
-        return response.status_code == 200
+            return None
 
     def _step_read_log(self):
         self.log = self._driver().logs(self.uid)

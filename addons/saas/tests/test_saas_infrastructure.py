@@ -84,6 +84,30 @@ class TestInfrastructure(SaasCommon):
         self.proxy.write({"scheme": "https", "port": 443})
         self.assertEqual(self.proxy._get_public_url("a.b"), "https://a.b")
 
+    def test_a_plan_with_too_little_for_its_workers_says_what_they_need(self):
+        self.plan.write({"workers": 2, "memory": 512})
+        needed = (
+            "4 HTTP workers need at least 768 MB of memory, 66 processes and 20 "
+            "database connections. Give the plan “Basic” these, or fewer workers."
+        )
+        for limits in (
+            {"memory": 767, "processes": 200, "connections": 20},
+            {"memory": 768, "processes": 65, "connections": 20},
+            {"memory": 768, "processes": 200, "connections": 19},
+        ):
+            with self.assertRaises(ValidationError) as caught:
+                self.plan.write({"workers": 4, **limits})
+            self.assertEqual(caught.exception.args[0], needed, limits)
+        self.plan.write({"workers": 4, "memory": 768, "connections": 20})
+        with self.assertRaises(ValidationError):
+            self.plan.memory = 512
+
+    def test_one_worker_alone_could_print_no_report(self):
+        for workers in (1, -1):
+            with self.assertRaises(ValidationError) as caught:
+                self.plan.workers = workers
+            self.assertIn("or 2 or more", caught.exception.args[0])
+
     def test_a_plan_with_impossible_limits_is_refused(self):
         with (
             mute_logger("odoo.sql_db"),

@@ -7,6 +7,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
 
 from ..engine.driver import Phase
+from ..models.saas_tenant_steps import SaasTenant
 from .common import SaasCommon
 
 
@@ -26,6 +27,34 @@ class TestTenantActions(SaasCommon):
         self.tenant.action_start()
         self.run_operations()
         self.assertEqual((self.tenant.state, self.phase()), ("running", Phase.RUNNING))
+
+    def test_more_workers_count_from_the_next_restart_on(self):
+        self.plan.workers = 2
+        route = self.routes.list_routes()[self.tenant.uid]
+        self.assertEqual(route.websocket, route.http)
+        self.tenant.action_restart()
+        self.run_operations()
+        self.assertEqual(self.tenant.state, "running")
+        config = self.driver.containers[self.tenant.uid].spec.files["odoo.conf"]
+        self.assertIn(b"\nworkers = 2\n", config)
+        route = self.routes.list_routes()[self.tenant.uid]
+        self.assertEqual(route.websocket, route.http.replace(":8069", ":8072"))
+
+    def test_a_tenant_with_workers_is_ready_when_websockets_are_taken_too(self):
+        answers = {"/web/health": 200, "/websocket/health": 502}
+        self.patch(
+            self.env.registry["saas.tenant"],
+            "_ask",
+            lambda _tenant, path: answers[path],
+        )
+        ask = SaasTenant._answers
+        self.assertTrue(ask(self.tenant))
+        self.plan.workers = 2
+        self.assertFalse(ask(self.tenant))
+        answers["/websocket/health"] = 404
+        self.assertTrue(ask(self.tenant))
+        answers["/web/health"] = None
+        self.assertFalse(ask(self.tenant))
 
     def test_sleep_and_wake(self):
         self.tenant.action_sleep()

@@ -50,6 +50,8 @@ FILES_GROUP = 20101
 as a supplementary group, so that it does not matter which id an image gave ``odoo``."""
 
 HTTP_PORT = 8069
+WEBSOCKET_PORT = 8072
+"""Where websockets are taken by a process of their own, as in the official image."""
 
 FIRST_ADDRESS = 16
 """Addresses below this one are for the gateway and for what an operator may add."""
@@ -370,8 +372,9 @@ def _make_mount(volume: str, target: str, *, copy: bool = True) -> dict[str, Any
 
 
 def target(config: DockerConfig, spec: TenantSpec) -> Target:
-    url = f"http://{address(config.subnet, spec.slot)}:{HTTP_PORT}"
-    return Target(http=url, websocket=url)
+    host = f"http://{address(config.subnet, spec.slot)}"
+    port = WEBSOCKET_PORT if spec.evented else HTTP_PORT
+    return Target(http=f"{host}:{HTTP_PORT}", websocket=f"{host}:{port}")
 
 
 # === FILES === #
