@@ -3,36 +3,69 @@
 from __future__ import annotations
 
 import functools
+import mmap
+import os
+import struct
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 from werkzeug.wsgi import ClosingIterator
 
-OF_MACHINES = ("/web/health", "/saas/use")
+OF_MACHINES = ("/web/health", "/websocket/health", "/saas/use")
 """What is asked for by the container's health check and by the master."""
+
+FOLDER = Path(tempfile.gettempdir(), "saas-use")
+RECORD = struct.Struct("<qd")
+"""Requests that are open, and when the last one ended."""
 
 
 class Activity:
-    """Requests of this process: those that are open, and when the last one ended."""
+    """Requests of this Odoo: those that are open, and when the last one ended.
 
-    def __init__(self):
+    With workers it is many processes, one of which has all websockets. Each writes a
+    file of its own in memory, and whoever is asked reads all of them; their clock is
+    the machine's, and the same for all.
+    """
+
+    def __init__(self, folder=FOLDER):
+        self._folder = Path(folder)
+        self._begin_process()
+        os.register_at_fork(after_in_child=self._begin_process)
+
+    def _begin_process(self):
+        self._folder.mkdir(exist_ok=True)
         self._lock = threading.Lock()
-        self._open = 0
-        self._ended = time.monotonic()
+        with tempfile.NamedTemporaryFile(
+            dir=self._folder, prefix=".", delete=False
+        ) as file:
+            file.write(RECORD.pack(0, time.monotonic()))
+            file.flush()
+            self._record = mmap.mmap(file.fileno(), RECORD.size)
+        # Whole from its first moment on, for whoever reads it.
+        os.replace(file.name, self._folder / str(os.getpid()))
 
     def begin(self):
         with self._lock:
-            self._open += 1
+            number, ended = RECORD.unpack(self._record[:])
+            self._record[:] = RECORD.pack(number + 1, ended)
 
     def end(self):
         with self._lock:
-            self._open -= 1
-            self._ended = time.monotonic()
+            number, _ended = RECORD.unpack(self._record[:])
+            self._record[:] = RECORD.pack(number - 1, time.monotonic())
 
     def measure_idle(self):
         """Return the seconds since the last request ended; 0 while one is open."""
-        with self._lock:
-            return 0.0 if self._open else time.monotonic() - self._ended
+        last = 0.0
+        for path in self._folder.glob("[0-9]*"):
+            number, ended = RECORD.unpack(path.read_bytes())
+            # What was open in a process that died has ended with it.
+            if number and Path("/proc", path.name).exists():
+                return 0.0
+            last = max(last, ended)
+        return time.monotonic() - last
 
 
 activity = Activity()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 import threading
 from contextlib import closing
 from unittest.mock import patch
@@ -8,11 +9,17 @@ from odoo import fields
 from odoo.sql_db import db_connect
 from odoo.tests import tagged
 
-from ..activity import Activity, watched
+from ..activity import RECORD, Activity, watched
 from ..controllers import use
 from .test_login import LoginCommon
 
 LOGGER = "odoo.addons.saas_agent.controllers.use"
+
+
+def rewind(activity, seconds=100):
+    """Have its last request have ended so much earlier."""
+    number, ended = RECORD.unpack(activity._record[:])
+    activity._record[:] = RECORD.pack(number, ended - seconds)
 
 
 @tagged("-at_install", "post_install")
@@ -21,7 +28,9 @@ class TestUse(LoginCommon):
         super().setUp()
         patcher = patch.object(use, "read_settings", lambda _path: self.settings)
         self.startPatcher(patcher)
-        self.activity = self.startPatcher(patch.object(use, "activity", Activity()))
+        self.folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.activity = Activity(self.folder)
+        self.startPatcher(patch.object(use, "activity", self.activity))
         self.env["ir.cron"].search([]).active = False
         self.env["ir.cron.trigger"].search([]).unlink()
 
@@ -37,7 +46,7 @@ class TestUse(LoginCommon):
         return answer.json()
 
     def test_the_master_reads_that_nobody_is_there_and_since_when(self):
-        self.activity._ended -= 100
+        rewind(self.activity)
         answer = self.read_use()
         self.assertEqual(set(answer), {"idle", "transactions", "action"})
         self.assertAlmostEqual(answer["idle"], 100, delta=30)
@@ -59,7 +68,7 @@ class TestUse(LoginCommon):
         self.assertAlmostEqual(self.read_use()["action"], 3600, delta=30)
 
     def test_an_open_request_is_use_until_its_answer_is_sent(self):
-        self.activity._ended -= 100
+        rewind(self.activity)
         self.activity.begin()
         self.assertEqual(self.read_use()["idle"], 0)
         self.activity.end()
@@ -75,8 +84,8 @@ class TestUse(LoginCommon):
         self.assert_refused(self.make_token(sub="use"), "not valid")
 
     def test_requests_count_from_their_beginning_to_the_end_of_their_answer(self):
-        seen = Activity()
-        seen._ended -= 100
+        seen = self.activity
+        rewind(seen)
 
         def application(_self, environ, _start_response):
             if environ["PATH_INFO"] == "/broken":
@@ -99,7 +108,7 @@ class TestUse(LoginCommon):
             self.assertGreater(seen.measure_idle(), 0)
 
     def test_requests_at_one_moment_are_counted_one_by_one(self):
-        seen = Activity()
+        seen = self.activity
         threads = [threading.Thread(target=seen.begin) for _each in range(20)]
         for thread in threads:
             thread.start()
