@@ -30,6 +30,7 @@ PAGE = Page(
 IN_ENGLISH = Page(title="This site is suspended", language="en-US")
 CLOSED = Route(uid=UID, hosts=ROUTE.hosts, pages=(PAGE, IN_ENGLISH))
 ASLEEP = dataclasses.replace(ROUTE, pages=(PAGE, IN_ENGLISH))
+OLD = ("old.odoo.localhost", "www.alfa.example")
 
 
 class ProxyContract:
@@ -57,6 +58,17 @@ class ProxyContract:
         renamed = dataclasses.replace(ROUTE, hosts=("beta.odoo.localhost",))
         proxy.put_route(renamed)
         assert proxy.list_routes() == {UID: renamed}
+
+    @pytest.mark.parametrize(
+        "route", [ROUTE, CLOSED, ASLEEP], ids=["awake", "page", "asleep"]
+    )
+    def test_host_names_that_send_visitors_on_are_listed_as_they_were_put(
+        self, proxy, route
+    ):
+        moved = dataclasses.replace(route, redirects=OLD)
+        for put in (moved, route, moved):
+            proxy.put_route(put)
+            assert proxy.list_routes() == {UID: put}
 
     def test_a_route_to_a_page_is_listed_as_it_was_put(self, proxy):
         proxy.put_route(CLOSED)

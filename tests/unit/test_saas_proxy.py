@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -23,6 +24,9 @@ from odoo.addons.saas.engine.proxy import (
 )
 
 GATEWAY = "http://172.30.0.13:8070"
+SECURE = TraefikSettings(
+    entry_points=("websecure",), tls=True, certificate_resolver="http"
+)
 PLAIN = Route(
     uid=UID,
     hosts=("alfa.odoo.localhost",),
@@ -193,15 +197,93 @@ def test_the_words_for_unknown_addresses_are_a_file_of_their_own(proxy, tmp_path
 
 
 def test_with_tls_each_router_asks_for_it_and_browsers_are_told_to_stay():
-    settings = TraefikSettings(
-        entry_points=("websecure",), tls=True, certificate_resolver="letsencrypt"
-    )
-    http = make_configuration(ROUTE, settings)["http"]
+    http = make_configuration(ROUTE, SECURE)["http"]
+    assert set(http["routers"]) == {UID, f"{UID}-websocket"}
     for router in http["routers"].values():
-        assert router["tls"] == {"certResolver": "letsencrypt"}
+        assert router["tls"] == {
+            "certResolver": "http",
+            # One certificate each: one that fails is in nobody's way.
+            "domains": [{"main": host} for host in ROUTE.hosts],
+        }
         assert router["entryPoints"] == ["websecure"]
     headers = http["middlewares"][f"{UID}-headers"]["headers"]
     assert headers["stsSeconds"] == 31_536_000
+
+
+def test_a_host_that_has_a_certificate_already_asks_for_none():
+    settings = dataclasses.replace(SECURE, covered=("*.odoo.localhost",))
+    moved = dataclasses.replace(ROUTE, redirects=("old.odoo.localhost",))
+    routers = make_configuration(moved, settings)["http"]["routers"]
+    assert routers[UID]["tls"] == {
+        "certResolver": "http",
+        "domains": [{"main": "shop.alfa.example"}],
+    }
+    assert routers[f"{UID}-redirect"]["tls"] == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "covered"),
+    [
+        ("*.odoo.localhost", True),
+        ("alfa.odoo.localhost", True),
+        ("odoo.localhost", False),
+        ("*.localhost", False),
+        ("beta.odoo.localhost", False),
+        ("*.alfa.odoo.localhost", False),
+    ],
+)
+def test_a_wildcard_is_for_one_label_and_not_for_its_domain(name, covered):
+    assert engine.is_covered("alfa.odoo.localhost", [name]) is covered
+
+
+def test_without_whoever_gives_certificates_only_given_ones_are_shown():
+    settings = dataclasses.replace(SECURE, certificate_resolver="")
+    routers = make_configuration(ROUTE, settings)["http"]["routers"]
+    assert [router["tls"] for router in routers.values()] == [{}, {}]
+
+
+def test_where_visitors_need_tls_the_worker_still_sees_whether_a_tenant_answers():
+    settings = dataclasses.replace(SECURE, health_entry_points=("web",))
+    routers = make_configuration(PLAIN, settings)["http"]["routers"]
+    health = routers[f"{UID}-health"]
+    assert health["entryPoints"] == ["web"]
+    assert health["rule"] == f"{routers[UID]['rule']} && Path(`/web/health`)"
+    assert health["service"] == UID
+    assert "tls" not in health
+
+
+def test_host_names_that_send_visitors_on_have_a_router_of_their_own():
+    moved = dataclasses.replace(PLAIN, redirects=("old.odoo.localhost", "a.example"))
+    http = make_configuration(moved, TraefikSettings())["http"]
+    before = make_configuration(PLAIN, TraefikSettings())["http"]
+    assert http["routers"] == {
+        **before["routers"],
+        f"{UID}-redirect": {
+            "rule": "(Host(`old.odoo.localhost`) || Host(`a.example`)) && "
+            f"!PathRegexp(`{engine.CLOSED_PATHS}`)",
+            "service": UID,
+            "middlewares": [f"{UID}-rate", f"{UID}-headers", f"{UID}-redirect"],
+        },
+    }
+    assert http["services"] == before["services"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("http://old.odoo.localhost:8080/a?b=c", "http://new.example:8080/a?b=c"),
+        ("https://old.odoo.localhost", "https://new.example"),
+        (
+            "https://old.odoo.localhost/x@evil.example/",
+            "https://new.example/x@evil.example/",
+        ),
+    ],
+)
+def test_visitors_are_sent_to_the_same_page_of_the_main_host(asked, answered):
+    redirect = engine._make_redirect("new.example")
+    replacement = re.sub(r"\$\{(\d)\}", r"\\\1", redirect["replacement"])
+    assert re.sub(redirect["regex"], replacement, asked) == answered
+    assert redirect["permanent"] is False
 
 
 def test_without_tls_nothing_is_said_of_it():
@@ -216,6 +298,8 @@ def test_without_tls_nothing_is_said_of_it():
 def test_a_host_name_cannot_bring_a_rule_of_its_own(proxy, host):
     with pytest.raises(InvalidName):
         proxy.put_route(Route(UID, ("good.example", host), PLAIN.http, PLAIN.http))
+    with pytest.raises(InvalidName):
+        proxy.put_route(dataclasses.replace(PLAIN, redirects=(host,)))
     assert proxy.list_routes() == {}
 
 

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from . import names
@@ -62,6 +62,7 @@ class Route:
     :param str http: where the tenant answers, e.g. ``http://172.30.0.17:8069``
     :param str websocket: where it takes websockets; often the same
     :param pages: the same page in each language; the first for whoever reads none
+    :param redirects: host names that send visitors on to the main one
     """
 
     uid: str
@@ -69,6 +70,7 @@ class Route:
     http: str = ""
     websocket: str = ""
     pages: tuple[Page, ...] = ()
+    redirects: tuple[str, ...] = ()
 
     @property
     def is_asleep(self) -> bool:
@@ -197,7 +199,12 @@ class TraefikSettings:
 
     :param entry_points: names of Traefik's entry points; none means all default ones
     :param bool tls: whether these speak TLS themselves
-    :param str certificate_resolver: Traefik's name for whoever gives certificates
+    :param health_entry_points: those without TLS where the worker, and nobody's
+        secret, may still see whether a tenant answers
+    :param str certificate_resolver: Traefik's name for whoever gives certificates;
+        empty where all of them are given
+    :param covered: host names for which there is a certificate without asking, also
+        with a ``*`` as their first label
     :param int rate_average: requests a second that one client address may make
     :param int rate_burst: requests that it may make at once on top
     :param str probe_url: an address at which Traefik answers, for ``check``; may be
@@ -207,7 +214,9 @@ class TraefikSettings:
 
     entry_points: tuple[str, ...] = ()
     tls: bool = False
+    health_entry_points: tuple[str, ...] = ()
     certificate_resolver: str = ""
+    covered: tuple[str, ...] = ()
     rate_average: int = 100
     rate_burst: int = 400
     probe_url: str = ""
@@ -237,6 +246,9 @@ CLOSED_PATHS = (
     rf"(?:web{_SLASH}database|queue_job)"
 )
 
+
+HEALTH_PATH = "/web/health"
+"""Where Odoo says that it answers, to anybody and without a word more."""
 
 PAGE_HEADER = "X-Saas-Page"
 """Tells the gateway whose page it is to show; visitors' own is replaced."""
@@ -313,7 +325,8 @@ def make_configuration(route: Route, settings: TraefikSettings) -> dict[str, Any
     middlewares = [f"{uid}-rate", f"{uid}-headers", f"{uid}-compress"]
     if route.is_asleep:
         middlewares.append(f"{uid}-wake")
-    routers = {uid: _make_router(rule, uid, middlewares, settings)}
+    tls = _make_tls(route.hosts, settings)
+    routers = {uid: _make_router(rule, uid, middlewares, settings, tls)}
     shown = route.pages and not route.http
     services = {uid: _make_service(settings.gateway if shown else route.http)}
     if route.websocket != route.http:
@@ -322,8 +335,25 @@ def make_configuration(route: Route, settings: TraefikSettings) -> dict[str, Any
             f"{uid}-websocket",
             middlewares,
             settings,
+            tls,
         )
         services[f"{uid}-websocket"] = _make_service(route.websocket)
+    if route.redirects:
+        routers[f"{uid}-redirect"] = _make_router(
+            _make_rule(route.redirects),
+            uid,
+            [f"{uid}-rate", f"{uid}-headers", f"{uid}-redirect"],
+            settings,
+            _make_tls(route.redirects, settings),
+        )
+    # Who asks a sleeping one whether it answers would wait until it is awake.
+    if settings.health_entry_points and not route.is_asleep:
+        routers[f"{uid}-health"] = {
+            "rule": f"{rule} && Path(`{HEALTH_PATH}`)",
+            "service": uid,
+            "middlewares": [f"{uid}-rate", f"{uid}-headers"],
+            "entryPoints": list(settings.health_entry_points),
+        }
     return {
         "http": {
             "routers": routers,
@@ -340,8 +370,29 @@ def _make_rule(hosts: tuple[str, ...]) -> str:
     return f"({rule}) && !PathRegexp(`{CLOSED_PATHS}`)"
 
 
+def _make_tls(hosts: tuple[str, ...], settings: TraefikSettings) -> dict[str, Any]:
+    """Have each host a certificate of its own: one that fails is in nobody's way."""
+    wanting = [host for host in hosts if not is_covered(host, settings.covered)]
+    if not settings.certificate_resolver or not wanting:
+        return {}
+    return {
+        "certResolver": settings.certificate_resolver,
+        "domains": [{"main": host} for host in wanting],
+    }
+
+
+def is_covered(host: str, names: Iterable[str]) -> bool:
+    """Whether a certificate for these names is one for that host."""
+    _, _, parent = host.partition(".")
+    return any(name in (host, f"*.{parent}") for name in names)
+
+
 def _make_router(
-    rule: str, service: str, middlewares: list[str], settings: TraefikSettings
+    rule: str,
+    service: str,
+    middlewares: list[str],
+    settings: TraefikSettings,
+    tls: dict[str, Any],
 ) -> dict[str, Any]:
     router: dict[str, Any] = {
         "rule": rule,
@@ -351,8 +402,7 @@ def _make_router(
     if settings.entry_points:
         router["entryPoints"] = list(settings.entry_points)
     if settings.tls:
-        resolver = settings.certificate_resolver
-        router["tls"] = {"certResolver": resolver} if resolver else {}
+        router["tls"] = tls
     return router
 
 
@@ -378,7 +428,7 @@ def _make_middlewares(route: Route, settings: TraefikSettings) -> dict[str, Any]
         # The gateway takes a request without it for a question of the proxy's own.
         shown = "" if route.is_asleep else uid
         headers["customRequestHeaders"] = {PAGE_HEADER: shown}
-    return {
+    made = {
         **wake,
         f"{uid}-rate": {
             "rateLimit": {
@@ -390,6 +440,21 @@ def _make_middlewares(route: Route, settings: TraefikSettings) -> dict[str, Any]
         f"{uid}-compress": {
             "compress": {"excludedContentTypes": ["text/event-stream"]}
         },
+    }
+    if route.redirects:
+        made[f"{uid}-redirect"] = {"redirectRegex": _make_redirect(route.hosts[0])}
+    return made
+
+
+def _make_redirect(host: str) -> dict[str, Any]:
+    """Send visitors on to the same page, port and scheme of that host.
+
+    Not for good: browsers would remember it, and names are given to others in time.
+    """
+    return {
+        "regex": r"^(https?)://[^/:]+(:[0-9]+)?(/.*)?$",
+        "replacement": f"${{1}}://{host}${{2}}${{3}}",
+        "permanent": False,
     }
 
 
@@ -419,10 +484,11 @@ def _read_route(uid: str, content: bytes, pages: bytes) -> Route:
     """The route in one of our files; a damaged one is a route that leads nowhere."""
     try:
         http = json.loads(content)["http"]
-        hosts = tuple(_HOST.findall(http["routers"][uid]["rule"]))
+        hosts = _read_hosts(http, uid)
+        redirects = _read_hosts(http, f"{uid}-redirect")
         headers = http["middlewares"][f"{uid}-headers"]["headers"]
         if headers.get("customRequestHeaders", {}).get(PAGE_HEADER):
-            return Route(uid=uid, hosts=hosts, pages=_read_pages(pages))
+            return Route(uid, hosts, pages=_read_pages(pages), redirects=redirects)
         targets = {
             name: service["loadBalancer"]["servers"][0]["url"]
             for name, service in http["services"].items()
@@ -433,10 +499,16 @@ def _read_route(uid: str, content: bytes, pages: bytes) -> Route:
             http=targets[uid],
             websocket=targets.get(f"{uid}-websocket", targets[uid]),
             pages=_read_pages(pages) if f"{uid}-wake" in http["middlewares"] else (),
+            redirects=redirects,
         )
     except (ValueError, LookupError, TypeError, AttributeError):
         _logger.warning("the route file of %s is damaged", uid)
         return Route(uid=uid, hosts=())
+
+
+def _read_hosts(http: dict[str, Any], router: str) -> tuple[str, ...]:
+    found = http["routers"].get(router, {"rule": ""})
+    return tuple(_HOST.findall(found["rule"]))
 
 
 def _read_pages(content: bytes) -> tuple[Page, ...]:
