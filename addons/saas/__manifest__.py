@@ -7,7 +7,14 @@
     "category": "Services/SaaS",
     "depends": ["mail", "queue_job"],
     "external_dependencies": {
-        "python": ["cryptography", "psycopg2", "PyJWT", "PyNaCl", "requests"],
+        "python": [
+            "cryptography",
+            "dnspython",
+            "psycopg2",
+            "PyJWT",
+            "PyNaCl",
+            "requests",
+        ],
     },
     "data": [
         "security/saas_groups.xml",
@@ -18,6 +25,8 @@
         "data/ir_cron_data.xml",
         "wizard/saas_tenant_suspend_views.xml",
         "wizard/saas_tenant_delete_views.xml",
+        "wizard/saas_tenant_rename_views.xml",
+        "wizard/saas_domain_add_views.xml",
         "views/saas_operation_views.xml",
         "views/saas_tenant_views.xml",
         "views/saas_batch_views.xml",

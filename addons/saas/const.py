@@ -84,6 +84,8 @@ KINDS = {
         ),
         persistent=True,
     ),
+    "rename": Kind("Rename", ("lead", "address"), persistent=True),
+    "domains": Kind("Change the domains", ("lead", "address"), persistent=True),
     "logs": Kind("Read the log", ("read_log",), exclusive=False),
     "login": Kind("Log in", (), exclusive=False),
 }
@@ -134,6 +136,10 @@ SUPERSEDABLE = (
     "delete",
     "archive",
 )
+
+# What leaves alone what was asked for before: it changes where a tenant is found, and
+# not what it does.
+ADDRESS_KINDS = ("rename", "domains")
 
 # === STATES OF A TENANT === #
 
@@ -263,4 +269,10 @@ HOLD_KINDS = {
     "staff": "By staff",
 }
 
+# === DOMAINS === #
+
 QUARANTINE_DAYS = 90
+MOST_DOMAINS = 20  # that a customer may bring to one tenant
+
+# In which an address may be changed; else there is nothing that it could lead to.
+ADDRESSED = ("running", "sleeping", "stopped", "suspended")

@@ -6,7 +6,7 @@ export DEBIAN_FRONTEND=noninteractive
 packages=
 for pair in docker:python3-docker nacl:python3-nacl jwt:python3-jwt \
     cryptography:python3-cryptography psycopg2:python3-psycopg2 \
-    passlib:python3-passlib boto3:python3-boto3; do
+    passlib:python3-passlib boto3:python3-boto3 dns:python3-dnspython; do
     python3 -c "import ${pair%%:*}" 2>/dev/null || packages="$packages ${pair#*:}"
 done
 if [ -n "$packages" ]; then
@@ -29,7 +29,7 @@ site=$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 mkdir -p "$site"
 ln -sfn /opt/oca/openupgradelib "$site/openupgradelib"
 python3 -m compileall -q /opt/oca
-python3 -c 'import docker, nacl.public, jwt, cryptography, openupgradelib'
+python3 -c 'import docker, nacl.public, jwt, cryptography, dns, openupgradelib'
 
 # Volumes take their owner from here.
 mkdir -p /run/odoo /run/saas/web /run/saas/worker /var/lib/saas/routes

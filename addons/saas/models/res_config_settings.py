@@ -15,6 +15,12 @@ class ResConfigSettings(models.TransientModel):
         help="Tenants are found at <subdomain>.<this domain>. Take another domain than "
         "the master's, so that no tenant can set cookies for it.",
     )
+    saas_dns_resolver = fields.Char(
+        string="DNS Resolver",
+        config_parameter="saas.dns_resolver",
+        help="Whom to ask for the records that prove customers' own domains, e.g. "
+        "192.0.2.53 or 192.0.2.53:5353. Empty: this machine's own resolvers.",
+    )
     saas_login_consent = fields.Boolean(
         string="Customers Decide on Support Access",
         config_parameter="saas.login_consent",

@@ -18,6 +18,7 @@ from odoo.tools import SQL
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import (
+    ADDRESS_KINDS,
     CLEAN_UPS,
     KINDS,
     MAX_ATTEMPTS,
@@ -169,7 +170,8 @@ class SaasOperation(models.Model):
         if not KINDS[kind].exclusive:
             return self.browse()
         unfinished = self._find_unfinished(subject)
-        if unfinished[:1].kind != kind and subject._name == "saas.tenant":
+        supersedes = subject._name == "saas.tenant" and kind not in ADDRESS_KINDS
+        if unfinished[:1].kind != kind and supersedes:
             unfinished -= unfinished._supersede(kind)
         last = unfinished[:1]
         if last.kind != kind:

@@ -54,6 +54,8 @@ class SaasOperationStep(models.Model):
             "route": self.env._("Lead the address to it"),
             "container": self.env._("Start the container"),
             "ready": self.env._("Wait until it answers"),
+            "lead": self.env._("Lead its addresses as they are now"),
+            "address": self.env._("Tell it its address"),
             "unroute": self.env._("Close the address"),
             "page": self.env._("Say at its address why it does not run"),
             "stop": self.env._("Stop the container"),

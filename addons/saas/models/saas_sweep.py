@@ -103,7 +103,7 @@ class SaasTenant(models.Model):
         return "stop" if self.wanted == "stopped" else None
 
     def _is_routed(self, routes):
-        """Whether its address leads where it should, as far as somebody looked."""
+        """Whether its addresses lead where they should, as far as somebody looked."""
         if routes is None:
             return True
         route = routes.get(self.uid)
@@ -111,7 +111,13 @@ class SaasTenant(models.Model):
             return route == self._prepare_page_route()
         gateway = self.server_id.proxy_id.gateway_url
         asleep = self.wanted == "sleeping" and bool(gateway)
-        return bool(route and route.http) and route.is_asleep == asleep
+        return bool(
+            route
+            and route.http
+            and route.is_asleep == asleep
+            and route.hosts == (self._get_host(),)
+            and route.redirects == self.domain_ids._get_redirects()
+        )
 
     def _sleeps_no_more(self, phase):
         """Whether somebody woke it, or its container cannot be woken as it is."""

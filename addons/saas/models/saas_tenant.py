@@ -291,7 +291,12 @@ class SaasTenant(models.Model):
             else:
                 tenant.state_message = False
 
-    @api.depends("domain_ids.name", "server_id.proxy_id")
+    @api.depends(
+        "domain_ids.name",
+        "domain_ids.main",
+        "domain_ids.released_on",
+        "server_id.proxy_id",
+    )
     def _compute_url(self):
         proxies = self.env["saas.proxy"].sudo()
         for tenant in self:
@@ -336,7 +341,7 @@ class SaasTenant(models.Model):
             self._refuse(FIXED & vals.keys())
         if "name" in vals and any(tenant.name != vals["name"] for tenant in self):
             raise UserError(
-                self.env._("A tenant's subdomain cannot be changed by editing it.")
+                self.env._("A tenant's subdomain is changed by its action Rename.")
             )
         return super().write(vals)
 
@@ -386,7 +391,11 @@ class SaasTenant(models.Model):
     def _get_host(self):
         """Return the main host name, empty where it has none any more."""
         self.ensure_one()
-        return self.sudo().domain_ids.filtered(lambda d: not d.released_on)[:1].name
+        return self.sudo().domain_ids._get_main().name
+
+    def _write_name(self, name):
+        """Change what nobody may edit: whoever calls it changes the address, too."""
+        return super().write({"name": name})
 
     def _make_host(self):
         parameters = self.env["ir.config_parameter"].sudo()

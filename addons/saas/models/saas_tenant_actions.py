@@ -84,6 +84,29 @@ class SaasTenant(models.Model):
             "archive", {"wanted": "deleted", "erase_on": fields.Datetime.now()}
         )
 
+    def action_rename(self, name):
+        """Give one tenant another subdomain, at which it is found from now on.
+
+        The old address sends visitors on, and nobody else gets it, for 90 days.
+        """
+        self.ensure_one()
+        self._check_may_move("rename")
+        if self.name != name:
+            self._check_settled()
+            self._take_name(name)
+        elif not self._is_moving():
+            raise UserError(self.env._("It is called “%s” already.", name))
+        return self._submit("rename")
+
+    def action_add_domain(self, name):
+        """Add a domain of the customer's own to one tenant; it has to be proved then.
+
+        :return: the ``saas.domain``, which says what record its owner has to set
+        """
+        self.ensure_one()
+        self._check_may_move("domains")
+        return self._add_domain(name)
+
     def get_login_url(self):
         """Return an address that logs in to the tenant as its administrator.
 

@@ -28,7 +28,12 @@ class SaasTenant(models.Model):
         if not self.server_id.proxy_id.gateway_url:
             return None
         pages = self._prepare_pages(lambda tenant: tenant._prepare_page())
-        return Route(uid=self.uid, hosts=(self._get_host(),), pages=pages)
+        return Route(
+            uid=self.uid,
+            hosts=(self._get_host(),),
+            pages=pages,
+            redirects=self.domain_ids._get_redirects(),
+        )
 
     def _prepare_waking_pages(self):
         """Return what visitors read who wait for it to wake."""

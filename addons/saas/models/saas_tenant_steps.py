@@ -233,6 +233,7 @@ class SaasTenant(models.Model):
             http=target.http,
             websocket=target.websocket,
             pages=pages,
+            redirects=self.domain_ids._get_redirects(),
         )
 
     def _check_may_run(self):

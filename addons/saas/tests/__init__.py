@@ -3,6 +3,7 @@ from . import test_saas_access
 from . import test_saas_batch
 from . import test_saas_const
 from . import test_saas_dashboard
+from . import test_saas_domain
 from . import test_saas_infrastructure
 from . import test_saas_identity
 from . import test_saas_operation

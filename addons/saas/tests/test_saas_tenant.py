@@ -85,7 +85,7 @@ class TestTenant(SaasCommon):
 
     def test_the_subdomain_cannot_be_edited(self):
         tenant = self.create_tenant()
-        with self.assertRaisesRegex(UserError, "cannot be changed by editing"):
+        with self.assertRaisesRegex(UserError, "is changed by its action Rename"):
             tenant.name = "beta"
 
     def test_a_running_tenant_cannot_be_unlinked_behind_its_back(self):
