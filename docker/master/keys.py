@@ -39,6 +39,7 @@ WORKER = Path("/run/saas/worker")
 DATABASE = Path("/run/saas/db")
 STATE = Path("/var/lib/odoo")
 ROUTES = Path("/var/lib/saas/routes")
+CERTIFICATES = Path("/var/lib/traefik")
 MASTER_ROUTE = Path("/etc/traefik/traefik-master.yml")  # in the proxy's container
 
 
@@ -54,6 +55,7 @@ def main() -> int:
     own_folder(DATABASE, postgres, postgres, 0o700)
     own_folder(STATE, odoo.pw_uid, odoo.pw_gid, 0o750)
     own_folder(ROUTES, odoo.pw_uid, odoo.pw_gid, 0o755)
+    own_certificates(os.environ.get("SAAS_PROXY_USER", "65532:65532"))
     with (DATABASE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = make_all((odoo.pw_uid, odoo.pw_gid), (postgres, postgres))
@@ -145,6 +147,14 @@ def own_folder(path: Path, user: int, group: int, mode: int) -> None:
     path.mkdir(parents=True, exist_ok=True)
     os.chown(path, user, group)
     path.chmod(mode)
+
+
+def own_certificates(proxy: str) -> None:
+    """Give what the proxy keeps of its certificates to the user that it runs as."""
+    user, _, group = proxy.partition(":")
+    own_folder(CERTIFICATES, int(user), int(group), 0o700)
+    for path in CERTIFICATES.iterdir():
+        protect(path, (int(user), int(group)))
 
 
 def link_master_route() -> None:

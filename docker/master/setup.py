@@ -6,7 +6,8 @@ it does what is missing and updates the modules. Settings come as one JSON objec
 standard input, so that no secret shows up in a process list or in what inspection
 tells of a container:
 
-``admin_password``, ``tenant_domain``, ``http_port``, ``stack``, ``network``,
+``admin_password``, ``tenant_domain``, ``proxy`` (values of its record: address and
+certificates), ``stack``, ``network``,
 ``subnet``, ``bridge``, ``docker_url``, ``tenant_gateway`` (where tenants reach
 PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``gateway_url`` (where
 Traefik reaches the gateway), ``base_url``, ``host`` (the master's), ``languages``
@@ -170,7 +171,7 @@ def describe_stack(settings):
         },
         "proxy": {
             "name": "Traefik of the stack",
-            "port": settings["http_port"],
+            **settings["proxy"],
             "internal_url": settings["proxy_url"],
             "gateway_url": settings["gateway_url"],
         },

@@ -10,6 +10,7 @@ import dataclasses
 import http.client
 import http.cookies
 import socket
+import ssl
 import urllib.parse
 from html.parser import HTMLParser
 
@@ -24,6 +25,36 @@ class LocalConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+
+
+class SecureLocalConnection(LocalConnection):
+    """The same by HTTPS.
+
+    :param str authority: certificate of somebody to trust whom not everybody knows
+    """
+
+    default_port = http.client.HTTPS_PORT
+
+    def __init__(
+        self, host: str, port: int | None = None, *, timeout: float, authority: str
+    ) -> None:
+        super().__init__(host, port, timeout=timeout)
+        self._context = ssl.create_default_context()
+        if authority:
+            self._context.load_verify_locations(cadata=authority)
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+
+
+def connect(
+    scheme: str, host: str, port: int | None, *, timeout: float, authority: str = ""
+) -> LocalConnection:
+    """A connection to this machine for an address."""
+    if scheme == "https":
+        return SecureLocalConnection(host, port, timeout=timeout, authority=authority)
+    return LocalConnection(host, port, timeout=timeout)
 
 
 @dataclasses.dataclass
@@ -86,10 +117,14 @@ class Answer:
 
 
 class Browser:
-    """A visitor with cookies who follows redirects on this machine."""
+    """A visitor with cookies who follows redirects on this machine.
 
-    def __init__(self) -> None:
+    :param str authority: certificate of somebody to trust whom not everybody knows
+    """
+
+    def __init__(self, authority: str = "") -> None:
         self._cookies: dict[str, str] = {}
+        self._authority = authority
 
     def get(self, url: str) -> Answer:
         """Open an address.
@@ -108,7 +143,13 @@ class Browser:
 
     def _ask(self, method: str, url: str, body: str = "", redirects: int = 6) -> Answer:
         parts = urllib.parse.urlsplit(url)
-        connection = LocalConnection(parts.hostname or "", parts.port or 80, timeout=30)
+        connection = connect(
+            parts.scheme,
+            parts.hostname or "",
+            parts.port,
+            timeout=30,
+            authority=self._authority,
+        )
         path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
         headers = {"User-Agent": "saas-stack"}
         if self._cookies:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from . import (
     signup,
     tenant,
 )
+from .browser import Browser
 from .packages import Apt
 from .rpc import LOGIN, Master
 from .settings import Settings
@@ -25,6 +27,7 @@ from .shell import Progress, Shell, StackError
 ALFA = "alfa"
 STACK_PHASES = 9
 DEMO_PHASES = STACK_PHASES + 2
+SECONDS_TO_CERTIFICATE = 120
 
 
 class Stack:
@@ -109,8 +112,33 @@ class Stack:
             failure="The stack does not start; the lines below say why.",
         )
         self.compose.wait_healthy(self.progress.note)
+        if self.settings.has_https:
+            self._wait_for_certificate()
         self._restart_tenants()
         self.progress.note("all healthy")
+
+    def _wait_for_certificate(self) -> None:
+        """Wait until the master has a certificate that this machine trusts.
+
+        :raise StackError: it has none in time
+        """
+        browser = Browser(self.settings.authority)
+        deadline = time.monotonic() + SECONDS_TO_CERTIFICATE
+        while True:
+            try:
+                browser.get(f"{self.settings.url}/web/health")
+            except OSError as error:
+                cause = str(error)
+            else:
+                return
+            self.progress.note("waiting for a certificate")
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"{self.settings.url} has no certificate that this machine trusts "
+                    f"({cause}): see make logs SERVICE=proxy, and HTTPS in "
+                    "docs/operating.md."
+                )
+            time.sleep(1)
 
     def _restart_tenants(self) -> None:
         """Start the tenants that ``down`` has stopped."""

@@ -6,7 +6,7 @@ import http.client
 import xmlrpc.client
 from typing import Any
 
-from .browser import LocalConnection
+from .browser import connect
 from .settings import Settings
 from .shell import StackError
 
@@ -18,8 +18,18 @@ SECONDS = 60
 class LocalTransport(xmlrpc.client.Transport):
     """XML-RPC over such a connection."""
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        connection = LocalConnection(host, timeout=SECONDS)
+        connection = connect(
+            self._settings.scheme,
+            self._settings.host,
+            self._settings.public_port,
+            timeout=SECONDS,
+            authority=self._settings.authority,
+        )
         self._connection = host, connection
         return connection
 
@@ -34,10 +44,15 @@ class Master:
         self._settings = settings
         self._uid: int | None = None
 
+    @property
+    def authority(self) -> str:
+        """Whom its programs trust beside those whom everybody knows."""
+        return self._settings.authority
+
     def _call(self, service: str, method: str, *args: Any) -> Any:
         proxy = xmlrpc.client.ServerProxy(
             f"{self._settings.url}/xmlrpc/2/{service}",
-            transport=LocalTransport(),
+            transport=LocalTransport(self._settings),
             allow_none=True,
         )
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import ipaddress
 import os
 import secrets
@@ -18,6 +19,14 @@ EMPTY_STACK = "saas-empty"
 DEFAULTS = {
     "SAAS_STACK": "saas",
     "SAAS_HTTP_PORT": "8080",
+    "SAAS_HTTPS_PORT": "",
+    "SAAS_CERTIFICATE": "",
+    "SAAS_CERTIFICATE_KEY": "",
+    "SAAS_ACME_EMAIL": "",
+    "SAAS_ACME_SERVER": "",
+    "SAAS_ACME_CA": "",
+    "SAAS_ACME_DNS": "",
+    "SAAS_ACME_DNS_FILE": "",
     "SAAS_HOST": "saas.localhost",
     "SAAS_TENANT_DOMAIN": "odoo.localhost",
     "SAAS_FIRST_SERVER": "yes",
@@ -35,6 +44,12 @@ DEFAULTS = {
     "ODOO_DEB": "",
     "ODOO_DEB_UNCHECKED": "",
 }
+FILES = (
+    "SAAS_CERTIFICATE",
+    "SAAS_CERTIFICATE_KEY",
+    "SAAS_ACME_CA",
+    "SAAS_ACME_DNS_FILE",
+)
 SECRETS = ("SAAS_ADMIN_PASSWORD",)
 SMALLEST_NETWORK = 64
 TEST_VALUES = {
@@ -109,7 +124,11 @@ class Settings:
     @property
     def ports(self) -> dict[str, int]:
         """The ports of this machine that the stack listens on, by their settings."""
-        names = ["SAAS_HTTP_PORT", *(["SAAS_MAIL_PORT"] if self.has_mailbox else [])]
+        names = [
+            "SAAS_HTTP_PORT",
+            *(["SAAS_HTTPS_PORT"] if self.has_https else []),
+            *(["SAAS_MAIL_PORT"] if self.has_mailbox else []),
+        ]
         return {name: int(self[name]) for name in names}
 
     @property
@@ -144,12 +163,51 @@ class Settings:
         return f"{self.stack}_tenants"
 
     @property
+    def has_https(self) -> bool:
+        return bool(self["SAAS_HTTPS_PORT"])
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.has_https else "http"
+
+    @property
+    def public_port(self) -> int:
+        """The port that people see."""
+        return int(self["SAAS_HTTPS_PORT"]) if self.has_https else self.port
+
+    @property
     def url(self) -> str:
-        return f"http://{self.host}{self.port_suffix}"
+        return f"{self.scheme}://{self.host}{self.port_suffix}"
 
     @property
     def port_suffix(self) -> str:
-        return "" if self.port == 80 else f":{self.port}"
+        default = 443 if self.has_https else 80
+        return "" if self.public_port == default else f":{self.public_port}"
+
+    @property
+    def authority(self) -> str:
+        """The certificate of an authority that is not known everywhere; or nothing."""
+        path = self["SAAS_ACME_CA"]
+        return Path(path).read_text(encoding="ascii") if path else ""
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether the master and all tenants' addresses with us have a given one."""
+        return self.has_https and bool(self["SAAS_CERTIFICATE"])
+
+    def proxy_values(self) -> dict[str, str | int | bool]:
+        """What the record of the proxy says about addresses and certificates."""
+        asks = self.has_https and bool(self["SAAS_ACME_EMAIL"])
+        covers = self.has_certificate or (asks and bool(self["SAAS_ACME_DNS"]))
+        return {
+            # Without HTTPS of its own something in front of it may have one.
+            **({"scheme": "https"} if self.has_https else {}),
+            "port": self.public_port,
+            "https_entry_point": self.has_https and "websecure",
+            "certificate_resolver": asks and "http",
+            "covered": covers and f"*.{self['SAAS_TENANT_DOMAIN']}",
+            "authority": self.authority or False,
+        }
 
     def control_address(self, number: int) -> str:
         """A fixed address in the control network."""
@@ -168,6 +226,16 @@ class Settings:
         """
         return str(list(_network(self, "SAAS_TENANT_SUBNET").subnets(1))[1])
 
+    def _certificate_id(self) -> str:
+        """Another word for another certificate: the proxy is made anew for it."""
+        if not self.has_certificate:
+            return ""
+        content = Path(self["SAAS_CERTIFICATE"]).read_bytes()
+        return hashlib.sha256(content).hexdigest()[:12]
+
+    def _needs_root(self) -> bool:
+        return min(self.port, self.public_port) < 1024
+
     def compose_values(self) -> dict[str, str]:
         """What the Compose file may refer to; never a secret."""
         given = {
@@ -177,8 +245,9 @@ class Settings:
         }
         return {
             # Only root may listen on such a port.
-            **({"SAAS_PROXY_USER": "0:0"} if self.port < 1024 else {}),
+            **({"SAAS_PROXY_USER": "0:0"} if self._needs_root() else {}),
             **given,
+            "SAAS_CERTIFICATE_ID": self._certificate_id(),
             "SAAS_WEB_ADDRESS": self.control_address(10),
             "SAAS_WORKER_ADDRESS": self.control_address(11),
             "SAAS_DB_ADDRESS": self.control_address(12),
@@ -240,9 +309,8 @@ def checked(settings: Settings) -> Settings:
     :raise StackError: one of them cannot be used
     """
     for name in ("SAAS_HTTP_PORT", "SAAS_MAIL_PORT"):
-        port = settings[name]
-        if not port.isdigit() or not 0 < int(port) < 65536:
-            raise StackError(f"{name} is not a port ({port}): correct it in .env.")
+        _check_port(settings, name)
+    _check_https(settings)
     for name in ("SAAS_MAILBOX", "SAAS_FIRST_SERVER"):
         if settings[name] not in ("yes", "no"):
             raise StackError(f"{name} is neither yes nor no: correct it in .env.")
@@ -260,6 +328,34 @@ def checked(settings: Settings) -> Settings:
                 ".env."
             )
     return settings
+
+
+def _check_port(settings: Settings, name: str) -> None:
+    port = settings[name]
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise StackError(f"{name} is not a port ({port}): correct it in .env.")
+
+
+def _check_https(settings: Settings) -> None:
+    if settings.has_https:
+        _check_port(settings, "SAAS_HTTPS_PORT")
+        if settings["SAAS_HTTPS_PORT"] == settings["SAAS_HTTP_PORT"]:
+            raise StackError(
+                "SAAS_HTTPS_PORT and SAAS_HTTP_PORT are the same: HTTP needs one of its"
+                " own, to send visitors on to HTTPS. Correct it in .env."
+            )
+    if bool(settings["SAAS_CERTIFICATE"]) != bool(settings["SAAS_CERTIFICATE_KEY"]):
+        raise StackError(
+            "SAAS_CERTIFICATE and SAAS_CERTIFICATE_KEY belong together: set both in "
+            ".env, or none."
+        )
+    for name in FILES:
+        path = settings[name]
+        if path and not (Path(path).is_absolute() and Path(path).is_file()):
+            raise StackError(
+                f"{name} is not the whole path of a file on this machine ({path}):"
+                " correct it in .env."
+            )
 
 
 def ensure_env_file(path: Path, first: str = FIRST_ENV) -> None:

@@ -26,7 +26,7 @@ def sign_up(settings: Settings, name: str, note: Callable[[str], None]) -> str:
 
     :raise StackError: the website refuses, no code comes, or it cannot be built
     """
-    browser = Browser()
+    browser = Browser(settings.authority)
     email = customer_email(name)
     note("choosing a plan")
     form_page = browser.get(settings.url + _find_plan(browser, settings))

@@ -147,7 +147,7 @@ def wait_logged_in(master: Master, tenant: int) -> str:
     deadline = time.monotonic() + SECONDS_TO_LOGIN
     seen = "nothing answered"
     while time.monotonic() < deadline:
-        browser = Browser()
+        browser = Browser(master.authority)
         try:
             browser.get(login_url(master, tenant))
             answer = browser.get(f"{url}/odoo")

@@ -242,6 +242,12 @@ def test_without_whoever_gives_certificates_only_given_ones_are_shown():
     assert [router["tls"] for router in routers.values()] == [{}, {}]
 
 
+def test_a_route_that_is_there_for_a_look_only_asks_for_no_certificate():
+    passing = dataclasses.replace(ROUTE, passing=True)
+    routers = make_configuration(passing, SECURE)["http"]["routers"]
+    assert [router["tls"] for router in routers.values()] == [{}, {}]
+
+
 def test_where_visitors_need_tls_the_worker_still_sees_whether_a_tenant_answers():
     settings = dataclasses.replace(SECURE, health_entry_points=("web",))
     routers = make_configuration(PLAIN, settings)["http"]["routers"]

@@ -161,3 +161,67 @@ def test_the_empty_stack_stands_beside_the_tests_own(tmp_path):
 def test_cleaning_knows_every_stack_that_tests_make():
     stacks = all_stacks(_make())
     assert {settings.TEST_STACK, settings.EMPTY_STACK} <= set(stacks)
+
+
+# === HTTPS === #
+
+
+def test_with_a_port_for_https_people_and_programs_use_it(tmp_path):
+    plain = settings.checked(_make())
+    assert plain.url == "http://saas.localhost:8080"
+    assert plain.proxy_values() == {
+        "port": 8080,
+        "https_entry_point": False,
+        "certificate_resolver": False,
+        "covered": False,
+        "authority": False,
+    }
+    secure = settings.checked(_make(SAAS_HTTP_PORT="80", SAAS_HTTPS_PORT="443"))
+    assert secure.url == "https://saas.localhost"
+    assert secure.ports["SAAS_HTTPS_PORT"] == 443
+    assert secure.compose_values()["SAAS_PROXY_USER"] == "0:0"
+    assert secure.proxy_values()["scheme"] == "https"
+    assert _make(SAAS_HTTPS_PORT="8443").url == "https://saas.localhost:8443"
+
+
+def test_the_proxy_s_record_says_who_gives_certificates_and_for_what():
+    asked = _make(SAAS_HTTPS_PORT="443", SAAS_ACME_EMAIL="ops@hosting.example")
+    assert asked.proxy_values()["certificate_resolver"] == "http"
+    assert asked.proxy_values()["covered"] is False
+    wildcard = _make(**asked.values | {"SAAS_ACME_DNS": "rfc2136"})
+    assert wildcard.proxy_values()["covered"] == "*.odoo.localhost"
+    off = _make(**wildcard.values | {"SAAS_HTTPS_PORT": ""})
+    assert off.proxy_values() == _make().proxy_values()
+
+
+def test_another_given_certificate_makes_the_proxy_anew(tmp_path):
+    for name in ("pem", "key", "ca"):
+        (tmp_path / name).write_text("one")
+    given = _make(
+        SAAS_HTTPS_PORT="443",
+        SAAS_CERTIFICATE=str(tmp_path / "pem"),
+        SAAS_CERTIFICATE_KEY=str(tmp_path / "key"),
+        SAAS_ACME_CA=str(tmp_path / "ca"),
+    )
+    settings.checked(given)
+    assert given.proxy_values()["covered"] == "*.odoo.localhost"
+    assert given.proxy_values()["authority"] == "one"
+    before = given.compose_values()["SAAS_CERTIFICATE_ID"]
+    (tmp_path / "pem").write_text("two")
+    assert before != given.compose_values()["SAAS_CERTIFICATE_ID"] != ""
+    assert _make().compose_values()["SAAS_CERTIFICATE_ID"] == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"SAAS_HTTPS_PORT": "https"}, "is not a port"),
+        ({"SAAS_HTTPS_PORT": "8080"}, "are the same"),
+        ({"SAAS_CERTIFICATE": "/etc/hostname"}, "belong together"),
+        ({"SAAS_ACME_CA": "ca.pem"}, "not the whole path of a file"),
+        ({"SAAS_ACME_DNS_FILE": "/no/such/file"}, "not the whole path of a file"),
+    ],
+)
+def test_settings_of_https_that_cannot_work_are_named(values, said):
+    with pytest.raises(StackError, match=said):
+        settings.checked(_make(**values))

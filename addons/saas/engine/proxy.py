@@ -63,6 +63,7 @@ class Route:
     :param str websocket: where it takes websockets; often the same
     :param pages: the same page in each language; the first for whoever reads none
     :param redirects: host names that send visitors on to the main one
+    :param bool passing: it is there for a look only, and asks for no certificates
     """
 
     uid: str
@@ -71,6 +72,7 @@ class Route:
     websocket: str = ""
     pages: tuple[Page, ...] = ()
     redirects: tuple[str, ...] = ()
+    passing: bool = False
 
     @property
     def is_asleep(self) -> bool:
@@ -325,6 +327,8 @@ def make_configuration(route: Route, settings: TraefikSettings) -> dict[str, Any
     middlewares = [f"{uid}-rate", f"{uid}-headers", f"{uid}-compress"]
     if route.is_asleep:
         middlewares.append(f"{uid}-wake")
+    if route.passing:
+        settings = dataclasses.replace(settings, certificate_resolver="")
     tls = _make_tls(route.hosts, settings)
     routers = {uid: _make_router(rule, uid, middlewares, settings, tls)}
     shown = route.pages and not route.http

@@ -18,7 +18,8 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 
 from . import names
-from .proxy import Proxy, Route
+from .errors import RefusedError
+from .proxy import HEALTH_PATH, Proxy, Route
 
 TIMEOUT = 5.0
 """Seconds that one question to the outside may take."""
@@ -147,7 +148,7 @@ def check_proxy(
     """
     facts: dict[str, str | int] = {"url": url, "master": master_host}
     try:
-        status = ask(url, master_host, "/web/health", timeout)
+        status = ask(url, master_host, HEALTH_PATH, timeout)
         facts["status"] = status
         if status == NOT_FOUND:
             return Finding("proxy_no_master", facts)
@@ -181,10 +182,12 @@ def ask(url: str, host: str, path: str, timeout: float = TIMEOUT) -> int:
 def _obeys(proxy: Proxy, url: str, host: str, timeout: float) -> bool:
     """Whether a new route makes the proxy know a host name that it did not know."""
     uid = names.new_uid()
-    proxy.put_route(Route(uid=uid, hosts=(host,), http=NOWHERE, websocket=NOWHERE))
+    # It may send visitors of all names on to HTTPS, but not who asks for this page.
+    before = ask(url, host, HEALTH_PATH, timeout)
+    proxy.put_route(Route(uid, (host,), NOWHERE, NOWHERE, passing=True))
     try:
         until = time.monotonic() + ROUTE_SECONDS
-        while ask(url, host, "/", timeout) == NOT_FOUND:
+        while ask(url, host, HEALTH_PATH, timeout) == before:
             if time.monotonic() > until:
                 return False
             time.sleep(ROUTE_INTERVAL)
@@ -225,6 +228,25 @@ def check_certificate(
         return Finding("certificate_silent", {**facts, "cause": _cause(error)})
     facts["days"] = days
     return Finding("ok_expiring" if days < FEW_DAYS else "ok", facts)
+
+
+def make_context(authority: str = "") -> ssl.SSLContext:
+    """Whom to trust: who is known to this machine, and an authority of one's own.
+
+    :param str authority: its certificate as PEM text
+    :raise RefusedError: ``bad_authority``
+    """
+    context = ssl.create_default_context()
+    try:
+        if authority:
+            context.load_verify_locations(cadata=authority)
+    except (ssl.SSLError, ValueError) as error:
+        raise RefusedError(
+            "The trusted authority is no certificate: enter its PEM text, which begins"
+            " with “-----BEGIN CERTIFICATE-----”.",
+            reason="bad_authority",
+        ) from error
+    return context
 
 
 def _days_left(secure: ssl.SSLSocket) -> int:

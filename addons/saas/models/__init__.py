@@ -9,6 +9,7 @@ from . import saas_proxy
 from . import saas_server
 from . import saas_placement
 from . import saas_domain
+from . import saas_certified_mixin
 from . import saas_hold
 from . import saas_template
 from . import saas_tenant

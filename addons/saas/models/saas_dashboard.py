@@ -48,6 +48,7 @@ class SaasDashboard(models.AbstractModel):
             *self._find_waiting_operations(),
             *self._find_servers(),
             *self._find_broken_connections(),
+            *self._find_certificates(),
         ]
 
     @api.model
@@ -376,6 +377,33 @@ class SaasDashboard(models.AbstractModel):
             for model in self._get_checked_models()
             for record in self.env[model].search([("check_state", "=", "failed")])
         ]
+
+    # === CERTIFICATES === #
+
+    @api.model
+    def _find_certificates(self):
+        """Return whose visitors get no good certificate, now or before long."""
+        domain = [("certificate_state", "in", ("expiring", "failed"))]
+        items = []
+        for model in ("saas.proxy", "saas.domain"):
+            found = self.env[model].search(domain, limit=ITEMS_OF_A_SORT)
+            items += [self._make_certificate_item(record) for record in found]
+            if len(found) == ITEMS_OF_A_SORT:
+                total = found.search_count(domain)
+                label = self.env._("Certificate")
+                items += self._make_rest(domain, model, total, label)
+        return items
+
+    @api.model
+    def _make_certificate_item(self, record):
+        failed = record.certificate_state == "failed"
+        return self._make_item(
+            record,
+            label=self.env._("Certificate"),
+            message=record.certificate_message,
+            level="danger" if failed else "warning",
+            date=record.certificate_date,
+        )
 
     # === TILES === #
 

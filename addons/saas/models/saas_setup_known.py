@@ -103,7 +103,7 @@ class SaasSetupStep(models.Model):
         return [
             [columns[key]["string"], self._present(columns[key], value)]
             for key, value in values.items()
-            if key in columns
+            if key in columns and value
         ]
 
     def _present(self, column, value):

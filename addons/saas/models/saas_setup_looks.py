@@ -127,9 +127,9 @@ class SaasSetupStep(models.Model):
             port = "" if plain.port == 80 else f":{plain.port}"
             return self._say("certificate_none", {"domain": domain, "port": port})
         findings = [
-            setup_checks.check_certificate(host, proxy.port)
+            proxy._look_at_host(host)
             for proxy in proxies
-            for host in (setup_checks.random_host(domain), master)
+            for host in proxy._get_certified_hosts()
         ]
         # The worst first: what does not work, then what will not for long.
         found = min(

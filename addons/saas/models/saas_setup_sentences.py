@@ -155,7 +155,7 @@ SENTENCES = {
         _lt("Tenants are served without HTTPS at http://….%(domain)s%(port)s."),
         _lt(
             "That is for trials only: anybody on the way reads along. For customers, "
-            "put a certificate for *.%(domain)s in front, and set the proxy to https."
+            "switch HTTPS on, or put a certificate for *.%(domain)s in front."
         ),
     ),
     "certificate_silent": (

@@ -1,6 +1,7 @@
 from . import test_demo
 from . import test_saas_access
 from . import test_saas_batch
+from . import test_saas_certificate
 from . import test_saas_const
 from . import test_saas_dashboard
 from . import test_saas_domain
