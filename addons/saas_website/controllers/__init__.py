@@ -1,4 +1,5 @@
 from . import login
 from . import plans
 from . import portal
+from . import domains
 from . import signup

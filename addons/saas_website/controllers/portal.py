@@ -189,6 +189,7 @@ class TenantPortal(CustomerPortal):
                 "tenant": tenant,
                 "signup": tenant.signup_ids[:1],
                 "error": error,
+                "domains": tenant._get_domains_for_customer(),
                 "operations": operations.search(
                     Domain("tenant_id", "=", tenant.id) & Domain("kind", "!=", "undo"),
                     limit=OPERATIONS_SHOWN,

@@ -2,6 +2,7 @@ from . import ir_websocket
 from . import res_config_settings
 from . import res_users
 from . import saas_dashboard
+from . import saas_domain
 from . import saas_login_link
 from . import saas_operation
 from . import saas_operation_step

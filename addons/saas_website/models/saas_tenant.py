@@ -61,6 +61,20 @@ class SaasTenant(models.Model):
         erase_on = tenant.erase_on or fields.Datetime.now() + grace
         return tenant._submit("delete", {"wanted": "deleted", "erase_on": erase_on})
 
+    def _add_domain_for_customer(self, name):
+        """Add a domain to be proved; to be called for the customer's own only.
+
+        :raise UserError: it cannot be had
+        """
+        tenant = self.sudo()
+        tenant._check_may_move("domains")
+        return tenant._add_domain((name or "").strip().lower().rstrip("."))
+
+    def _get_domains_for_customer(self):
+        """Return its addresses: the main one first, those of the past left out."""
+        domains = self.sudo().domain_ids.filtered(lambda d: not d.released_on)
+        return domains.sorted(lambda d: (not d.main, d.own, d.name))
+
     def _explain_deletion(self):
         """Return what becomes of it where the customer deletes it."""
         self.ensure_one()

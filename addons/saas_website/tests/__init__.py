@@ -10,6 +10,7 @@ from . import test_rights
 from . import test_hijack
 from . import test_codes
 from . import test_hostile
+from . import test_domains
 from . import test_floods
 from . import test_progress
 from . import test_mails

@@ -36,6 +36,10 @@ POST /my/tenants/<tenant_id>/open        login  login   404      303       404  
 POST /my/tenants/<tenant_id>/restart     login  login   404      303       404      404    404      404     404
 POST /my/tenants/<tenant_id>/retry       login  login   404      200       404      404    404      404     404
 POST /my/tenants/<tenant_id>/delete      login  login   404      200       404      404    404      404     404
+POST /my/tenants/<tenant_id>/domains     login  login   404      200       404      404    404      404     404
+POST /my/tenants/<tenant_id>/domains/<domain_id>/check    login  login   404      303       404      404    404      404     404
+POST /my/tenants/<tenant_id>/domains/<domain_id>/main     login  login   404      200       404      404    404      404     404
+POST /my/tenants/<tenant_id>/domains/<domain_id>/remove   login  login   404      303       404      404    404      404     404
 """  # noqa: E501
 ADDONS = ("saas", "saas_docker", "saas_website")
 LOGINS = {"public": None, "visitor": None}
@@ -54,6 +58,7 @@ class TestRoutes(PagesCommon):
     def setUp(self):
         super().setUp()
         self.tenant = self.create_running_tenant()
+        self.domain = self.tenant.action_add_domain("shop.example")
         with self.mock_mail_gateway():
             signups = self.env["saas.signup"]
             self.signup, self.token = signups._open(
@@ -69,6 +74,7 @@ class TestRoutes(PagesCommon):
             "plan": self.env["ir.http"]._slug(self.plan),
             "token": self.token if "/signup/" in route else "made-up",
             "tenant_id": self.tenant.id,
+            "domain_id": self.domain.id,
             "page": 1,
         }.items():
             path = path.replace(f"<{name}>", str(value))
