@@ -219,6 +219,9 @@ def test_a_tenant_that_crashes_again_and_again_has_failed(bench, driver):
     driver.ensure(spec)
     seen = bench.settle(UID, Phase.FAILED)
     assert "code 7" in seen.message
+    [row] = driver.list_tenants()
+    assert row.restarts > 0
+    assert "started again" in row.message
     driver.stop(UID)
     assert driver.observe(UID).phase == Phase.STOPPED
     bench.api.remove_image(spec.image, force=True)

@@ -112,12 +112,15 @@ class Observation:
 
     :param str spec_hash: hash of the spec that it was made from, empty when absent
     :param str message: why it failed, for people; empty when there is nothing to say
+    :param restarts: how often it ended by itself and was started again since it was
+        last started on request; None where nobody looked, as it has run for minutes
     """
 
     uid: str
     phase: Phase
     spec_hash: str = ""
     message: str = ""
+    restarts: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -217,7 +220,10 @@ class Driver(ABC):
 
     @abstractmethod
     def list_tenants(self) -> Iterator[Observation]:
-        """All tenants' containers that are ours, those unknown to the master too."""
+        """All tenants' containers that are ours, those unknown to the master too.
+
+        Of those that were started within the last minute it tells their restarts.
+        """
 
     @abstractmethod
     def list_state(self) -> frozenset[str]:

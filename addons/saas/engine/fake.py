@@ -157,6 +157,7 @@ class FakeContainer:
     spec: TenantSpec | None
     phase: Phase
     looks: int = 0
+    restarts: int = 0
 
 
 @dataclasses.dataclass(slots=True)
@@ -299,7 +300,13 @@ class FakeDriver(Recorder, Driver):
     def list_tenants(self) -> Iterator[Observation]:
         return iter(
             [
-                Observation(uid, found.phase, self._hash(found.spec))
+                Observation(
+                    uid,
+                    found.phase,
+                    self._hash(found.spec),
+                    "It ended and was started again." if found.restarts else "",
+                    found.restarts,
+                )
                 for uid, found in self.containers.items()
                 if found.spec
             ]
@@ -396,6 +403,11 @@ class FakeDriver(Recorder, Driver):
         """Have something happen to the container."""
         self._move(uid, phase)
 
+    def crash(self, uid: str, times: int = 1) -> None:
+        """Have the container end by itself, and be started again, so many times."""
+        self.containers[uid].restarts += times
+        self._happen(uid)
+
     @staticmethod
     def state_volume(uid: str) -> str:
         """What the volume of a tenant's state would be called."""
@@ -406,6 +418,7 @@ class FakeDriver(Recorder, Driver):
     def _move(self, uid: str, phase: Phase) -> None:
         self.containers[uid].phase = phase
         self.containers[uid].looks = 0
+        self.containers[uid].restarts = 0
         self._happen(uid)
 
     def _happen(self, uid: str) -> None:

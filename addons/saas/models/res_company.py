@@ -6,7 +6,7 @@ from ..engine.proxy import Page
 
 
 class ResCompany(models.Model):
-    """Whom visitors ask about a tenant: the company that runs it."""
+    """Who runs a tenant: whom visitors ask about it, and whom the master tells."""
 
     _inherit = "res.company"
 
@@ -41,6 +41,18 @@ class ResCompany(models.Model):
         if (self.website or "").startswith(("http://", "https://")):
             contacts.append((self.website, self.website))
         return contacts
+
+    def _find_saas_managers(self):
+        """Return who of the staff is told when something goes wrong."""
+        self.ensure_one()
+        users = (
+            self.env.ref("saas.group_manager")
+            .sudo()
+            .all_user_ids.filtered(
+                lambda u: u.active and not u.share and self in u.company_ids
+            )
+        )
+        return users - self.env.ref("base.user_root")
 
     def _prepare_saas_unknown_pages(self):
         """Return the page of addresses that nobody has, in each language."""

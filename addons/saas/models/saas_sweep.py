@@ -73,7 +73,7 @@ class SaasTenant(models.Model):
         if not self.provisioned_on or self.archived_on:
             return
         self._write_observation(observation)
-        if self._has_failed_within(REPAIR_PAUSE):
+        if self._is_crashing(observation) or self._has_failed_within(REPAIR_PAUSE):
             return
         if self._sleeps_no_more(observation.phase):
             kind = "restart" if observation.phase == Phase.FAILED else "wake"

@@ -33,6 +33,11 @@ PROTECTED = {
     "state",
     "template_id",
     "troubled",
+    "crashes",
+    "crashes_from",
+    "crash_message",
+    "crashed_on",
+    "restarts_seen",
 }
 # What a container and its database were made from: moved by operations only.
 FIXED = {
@@ -179,7 +184,8 @@ class SaasTenant(models.Model):
     troubled = fields.Boolean(
         compute="_compute_state",
         store=True,
-        help="Its last operation failed, or it should run and does not.",
+        help="Its last operation failed, it should run and does not, or it was stopped "
+        "because it ended again and again.",
     )
     url = fields.Char(string="Address", compute="_compute_url", compute_sudo=True)
 
@@ -230,6 +236,7 @@ class SaasTenant(models.Model):
         "provisioned_on",
         "archived_on",
         "erased_on",
+        "crashed_on",
         "last_operation_id.state",
         "last_operation_id.attempts",
     )
@@ -261,9 +268,19 @@ class SaasTenant(models.Model):
         if last.state in UNFINISHED:
             return last.attempts >= TROUBLED_ATTEMPTS
         down = self.wanted == "running" and self.state == "stopped"
-        return last.state in TROUBLED or down
+        return last.state in TROUBLED or down or self._has_crashed()
 
-    @api.depends("state", "last_operation_id.message", "hold_ids", "observed_message")
+    def _has_crashed(self):
+        """Whether it rests because it ended by itself again and again."""
+        return self.state == "stopped" and bool(self.crashed_on)
+
+    @api.depends(
+        "state",
+        "last_operation_id.message",
+        "hold_ids",
+        "observed_message",
+        "crashed_on",
+    )
     @api.depends_context("uid", "lang")
     def _compute_state_message(self):
         for tenant in self:
@@ -271,12 +288,9 @@ class SaasTenant(models.Model):
             if tenant.state == "deleted":
                 tenant.state_message = False
             elif operation.state in (*TROUBLED, *UNFINISHED) and operation.message:
-                # Messages name machines of ours, which are nothing for customers.
-                tenant.state_message = (
-                    self.env._("Our staff are looking after it.")
-                    if self.env.user.share
-                    else operation.message
-                )
+                tenant.state_message = self._tell_staff_only(operation.message)
+            elif tenant._has_crashed():
+                tenant.state_message = self._tell_staff_only(tenant._explain_crashes())
             elif tenant.state == "suspended":
                 tenant.state_message = ", ".join(tenant.hold_ids.mapped("reason"))
             elif tenant.state == "stopped" and tenant.wanted == "running":
@@ -290,6 +304,13 @@ class SaasTenant(models.Model):
                 )
             else:
                 tenant.state_message = False
+
+    @api.model
+    def _tell_staff_only(self, message):
+        """Messages name machines of ours, which are nothing for customers."""
+        if self.env.user.share:
+            return self.env._("Our staff are looking after it.")
+        return message
 
     @api.depends(
         "domain_ids.name",

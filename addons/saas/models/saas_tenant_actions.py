@@ -182,6 +182,8 @@ class SaasTenant(models.Model):
         if vals:
             new = self.filtered(lambda tenant: not tenant._is_under_way(kind))
             new.sudo().write(vals)
+            if vals.get("wanted") == "running":
+                new._forget_crashes()
         return self.env["saas.operation"]._record(kind, self)
 
     def _check_request(self, kind):

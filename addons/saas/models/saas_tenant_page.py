@@ -69,7 +69,7 @@ class SaasTenant(models.Model):
         if self.hold_ids:
             reasons = self._describe_holds()
             return self.env._("This site is suspended"), [*reasons, kept]
-        if self.wanted == "stopped":
+        if self.wanted == "stopped" and not self.crashed_on:
             return self.env._("This site is switched off"), [
                 self.env._("It can be started again at any time."),
                 kept,

@@ -14,6 +14,7 @@ from . import test_saas_sweep
 from . import test_saas_template
 from . import test_saas_tenant
 from . import test_saas_tenant_actions
+from . import test_saas_tenant_crash
 from . import test_saas_tenant_page
 from . import test_saas_tenant_sleep
 from . import test_saas_timeline

@@ -67,7 +67,7 @@ class SaasBackup(models.Model):
     def _raise_alarm(self):
         """Have managers look at it, and name the copy to use instead."""
         tenant = self.tenant_id
-        for user in self.env["saas.drill"]._find_managers(self.company_id):
+        for user in self.company_id._find_saas_managers():
             tenant.activity_schedule(
                 "mail.mail_activity_data_warning",
                 summary=self.env._("A copy could not be restored"),

@@ -229,14 +229,6 @@ class SaasDrill(models.Model):
             fault = operation.reason in COPY_FAULTS
             self._set_result("failed" if fault else "undecided", operation.message)
 
-    @api.model
-    def _find_managers(self, company):
-        group = self.env.ref("saas.group_manager")
-        users = group.all_user_ids.filtered(
-            lambda u: u.active and not u.share and company in u.company_ids
-        )
-        return users - self.env.ref("base.user_root")
-
 
 def _read_program(name):
     with file_open(f"saas_backup/programs/{name}", "rb") as program:

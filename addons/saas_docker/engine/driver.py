@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -206,21 +208,26 @@ class DockerDriver(Driver):
             found = self._find_container(api, name, uid)
         if found is None:
             return Observation(uid, Phase.ABSENT)
-        phase, message = _read_state(found["State"], found.get("RestartCount", 0))
-        return Observation(uid, phase, _label(found, objects.LABEL_SPEC), message)
+        restarts = found.get("RestartCount", 0)
+        phase, message = _read_state(found["State"], restarts)
+        digest = _label(found, objects.LABEL_SPEC)
+        return Observation(uid, phase, digest, message, restarts)
 
     def list_tenants(self) -> Iterator[Observation]:
         filters = self._filters(kind=objects.KIND_TENANT)
         with self._calling("The list of tenants") as api:
             rows = api.containers(all=True, filters=filters)
-        seen = [_read_row(row) for row in rows]
-        # A row does not tell who is ill from who was thawed a moment ago.
-        return iter(
-            [
-                self.observe(one.uid) if one.phase == Phase.FAILED else one
-                for one in seen
-            ]
-        )
+        return iter([self._look_closer(row) for row in rows])
+
+    def _look_closer(self, row: Mapping[str, Any]) -> Observation:
+        """What a row does not tell: how often somebody who was started just now has
+        ended before, and who is ill from who was thawed a moment ago.
+        """
+        seen, young = _read_row(row), _is_young(row)
+        if seen.phase != Phase.FAILED and not young:
+            return seen
+        closer = self.observe(seen.uid)
+        return closer if young else dataclasses.replace(closer, restarts=None)
 
     def list_state(self) -> frozenset[str]:
         with self._calling("The list of volumes") as api:
@@ -459,7 +466,8 @@ def _read_state(state: Mapping[str, Any], restarts: int) -> tuple[Phase, str]:
     if status == "paused":
         return Phase.PAUSED, ""
     if status == "running":
-        return _read_health(state.get("Health") or {})
+        phase, message = _read_health(state.get("Health") or {})
+        return phase, message or _tell_restart(state, restarts)
     if status == "restarting":
         memory = ", out of memory" if state["OOMKilled"] else ""
         return Phase.FAILED, (
@@ -471,6 +479,14 @@ def _read_state(state: Mapping[str, Any], restarts: int) -> tuple[Phase, str]:
     if status in ("dead", "removing"):
         return Phase.FAILED, "It is being removed."
     return Phase.STOPPED, ""
+
+
+def _tell_restart(state: Mapping[str, Any], restarts: int) -> str:
+    """Of one that runs again; the engine has forgotten with which code it ended."""
+    if not restarts:
+        return ""
+    memory = " out of memory" if state["OOMKilled"] else ""
+    return f"It ended{memory} and was started again (restart {restarts})."
 
 
 def _read_health(health: Mapping[str, Any]) -> tuple[Phase, str]:
@@ -488,6 +504,11 @@ def _last_check(health: Mapping[str, Any]) -> str:
     log = health.get("Log") or [{}]
     output = " ".join(str(log[-1].get("Output", "")).split())[:200]
     return f"It does not answer its health check: {output}".rstrip(": ")
+
+
+def _is_young(row: Mapping[str, Any]) -> bool:
+    """Whether it was started within the last minute or so, or ended just now."""
+    return row["State"] == "restarting" or bool(_YOUNG.match(row["Status"]))
 
 
 def _read_row(row: Mapping[str, Any]) -> Observation:
@@ -508,6 +529,8 @@ def _read_row(row: Mapping[str, Any]) -> Observation:
         message=message,
     )
 
+
+_YOUNG = re.compile(r"Up (Less than a second|\d+ seconds?|About a minute)\b")
 
 _ROW_PHASES = {
     "running": Phase.RUNNING,
