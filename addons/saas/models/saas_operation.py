@@ -38,6 +38,18 @@ SUBJECTS = {"saas.tenant": "tenant_id", "saas.template": "template_id"}
 API_PATHS = ("/xmlrpc/", "/jsonrpc", "/json/")
 JOB_PATH = "/queue_job/"
 FAIL_POINT_INTERVAL = 0.05
+# Of the master's own database, which was away for a moment: nothing is wrong with the
+# work itself, as each step looks first.
+LOST_DATABASE = (
+    "psycopg2.InterfaceError",
+    "psycopg2.OperationalError",
+    "psycopg2.errors.AdminShutdown",
+    "psycopg2.errors.CannotConnectNow",
+    "psycopg2.errors.CrashShutdown",
+    "psycopg2.errors.DiskFull",
+    "psycopg2.errors.TooManyConnections",
+    "psycopg2.pool.PoolError",
+)
 ORIGINS = {
     "user": "User",
     "portal": "Portal",
@@ -239,9 +251,10 @@ class SaasOperation(models.Model):
             return "portal"
         return "api" if path.startswith(API_PATHS) else "user"
 
-    def _enqueue(self):
+    def _enqueue(self, seconds=None):
         for operation in self:
             operation.with_delay(
+                eta=seconds,
                 identity_key=f"saas.operation:{operation.id}",
                 max_retries=0,
                 description=operation.display_name,
@@ -449,18 +462,33 @@ class SaasOperation(models.Model):
     def _on_job_failure(self, exc_name, **_kwargs):
         """Called by the job queue after an error that nobody foresaw."""
         for operation in self.sudo().filtered(lambda o: o.state in UNFINISHED):
+            step = operation.step_ids.filtered(lambda step: step.state != "done")[:1]
+            persistent = KINDS[operation.kind].is_persistent_at(step.name)
+            attempts = operation.attempts + 1
+            if exc_name in LOST_DATABASE and (persistent or attempts < MAX_ATTEMPTS):
+                operation._retry_after_loss(attempts)
+                continue
             # What the error says may be a secret; the job has it, for managers.
             message = self.env._(
                 "An unexpected error (%s) stopped it. The job queue has the details.",
                 exc_name,
             )
             error = EngineError(message, reason="unexpected")
-            step = operation.step_ids.filtered(lambda step: step.state != "done")[:1]
-            if KINDS[operation.kind].is_persistent_at(step.name):
-                operation._write_retry(error, operation.attempts + 1, REFUSED_BACKOFF)
+            if persistent:
+                operation._write_retry(error, attempts, REFUSED_BACKOFF)
             else:
                 operation._finish("failed", error)
                 operation._find_next()._enqueue()
+
+    def _retry_after_loss(self, attempts):
+        """Go on with the step that met the loss of the master's database."""
+        message = self.env._(
+            "The master's own database went away meanwhile. It is tried again."
+        )
+        seconds = self._get_backoff(attempts)
+        error = EngineError(message, reason="master_database")
+        self._write_retry(error, attempts, seconds)
+        self._enqueue(round(seconds))
 
     @api.model
     def _get_backoff(self, attempts):

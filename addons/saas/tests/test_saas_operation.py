@@ -1,8 +1,11 @@
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
+
+import psycopg2
 
 from odoo.exceptions import UserError
 from odoo.tests import tagged
@@ -300,6 +303,37 @@ class TestOperation(SaasCommon):
         self.assertEqual((operation.state, operation.reason), ("failed", "unexpected"))
         self.assertIn("KeyError", operation.message)
         self.assertNotIn("secret", operation.message)
+
+    def test_the_loss_of_the_masters_database_in_a_step_ends_nothing(self):
+        self.create_running_tenant("first")
+        tenant, operation = self.provision()
+        lose = patch.object(
+            type(tenant), "_step_identity", side_effect=psycopg2.InterfaceError
+        )
+        # Odoo's assertRaises would undo what was committed.
+        with lose, suppress(psycopg2.InterfaceError):
+            self.run_once(operation)
+        lost = self.jobs(operation)
+        lost.state = "failed"
+        operation._on_job_failure("psycopg2.InterfaceError", exc_message="closed")
+        self.assertEqual((operation.state, operation.attempts), ("running", 1))
+        self.assertIn("is tried again", tenant.state_message)
+        job = self.jobs(operation) - lost
+        self.assertEqual(job.state, "pending")
+        self.assertTrue(job.eta)
+        self.run_operations()
+        self.assertEqual((operation.state, tenant.state), ("done", "running"))
+
+    def test_a_master_without_a_database_for_long_says_so_at_last(self):
+        _tenant, operation = self.provision()
+        with QUIET:
+            for _try in range(MAX_ATTEMPTS):
+                operation._on_job_failure("psycopg2.OperationalError")
+        self.assertEqual((operation.state, operation.reason), ("failed", "unexpected"))
+
+    def jobs(self, operation):
+        key = f"saas.operation:{operation.id}"
+        return self.env["queue.job"].search([("identity_key", "=", key)])
 
     # === CRASHES === #
 
