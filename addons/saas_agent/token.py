@@ -39,6 +39,10 @@ NOT_VALID = _lt(
 )
 EXPIRED = _lt("This login link has expired. Please ask for a new one.")
 USED = _lt("This login link has been used already. Please ask for a new one.")
+AHEAD = _lt(
+    "This login link is from the future: the clock of this system or of its provider "
+    "is wrong. Please tell the provider."
+)
 NOT_SET_UP = _lt("This system is not set up for login links.")
 
 
@@ -124,7 +128,7 @@ def _check_claims(claims: dict, audience: str, subject: str) -> Claims:
         raise TokenError(NOT_VALID, reason="a time that is no number")
     issued, begins, expires = times
     if max(issued, begins) > time.time() + SKEW:
-        raise TokenError(NOT_VALID, reason="not valid yet")
+        raise TokenError(AHEAD, reason="not valid yet: the clocks differ")
     if expires - issued > LONGEST_LIFE:
         raise TokenError(NOT_VALID, reason="valid for too long")
     # A list would make one token good for several tenants.

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from odoo.addons.saas_agent.settings import Settings, read_settings
 from odoo.addons.saas_agent.token import (
+    AHEAD,
     EXPIRED,
     NOT_SET_UP,
     NOT_VALID,
@@ -124,7 +125,7 @@ def test_a_token_for_an_unknown_user_is_refused():
 
 def test_a_token_that_is_not_valid_yet_is_refused():
     later = int(time.time()) + 30
-    assert refusal(make_token(nbf=later)) == (NOT_VALID, "not valid yet")
+    assert refusal(make_token(nbf=later)) == (AHEAD, "not valid yet: the clocks differ")
 
 
 def test_a_master_whose_clock_is_a_little_ahead_is_trusted():
