@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 
 TITLES = {
+    17: "Clocks differ, and are put forward or back",
+    18: "60 days of copies while clocks change for summer and winter",
     22: "The connection to the bucket is cut in the middle of an upload",
     23: "The bucket refuses, stumbles, is slow, or is another one",
     24: "A bit of a copy is turned over",
@@ -47,10 +49,10 @@ def make_report(cases: Iterable[Case], heading: str) -> str:
     lines += ["| case | | tests | seconds | result |", "|---|---|---|---|---|"]
     for number, found in by_number.items():
         seconds = sum(case.seconds for case in found)
-        cells = (f"T{number}", TITLES[number], len(found), f"{seconds:.1f}")
+        cells = (f"T{number:02}", TITLES[number], len(found), f"{seconds:.1f}")
         lines.append(f"| {' | '.join(map(str, cells))} | {_result(found)} |")
     for number, found in by_number.items():
-        lines += ["", f"## T{number}: {TITLES[number]}"]
+        lines += ["", f"## T{number:02}: {TITLES[number]}"]
         for case in found:
             lines += ["", *_describe(case)]
     return "\n".join(lines) + "\n"

@@ -25,7 +25,8 @@ def report():
 def test_each_case_has_a_module_of_its_number(report):
     names = [path.name for path in FAULTS.glob("test_*.py")]
     numbers = [int(re.match(r"test_t(\d+)_", name)[1]) for name in names]
-    assert sorted(numbers) == list(report.TITLES) == list(range(22, 32))
+    assert sorted(set(numbers)) == list(report.TITLES)
+    assert set(range(22, 32)) <= set(numbers)
 
 
 def test_the_report_says_what_was_done_expected_and_found(report):

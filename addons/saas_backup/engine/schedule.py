@@ -47,6 +47,24 @@ def last_slot(uid: str, window: Window, now: Datetime) -> Datetime:
     return next(found for day in days if (found := slot(uid, day, window)) <= now)
 
 
+def next_slot(uid: str, window: Window, now: Datetime) -> Datetime:
+    """The first slot after now."""
+    # A local day may be another one than that of the same moment in UTC.
+    first = now.date() - datetime.timedelta(days=1)
+    days = (first + datetime.timedelta(days=number) for number in range(5))
+    return next(found for day in days if (found := slot(uid, day, window)) > now)
+
+
+def next_backup(uid: str, window: Window, newest: Datetime, now: Datetime) -> Datetime:
+    """When a backup is due: at once where the last slot went by unused.
+
+    :param newest: when the newest one began; in the future, where clocks were put back
+    """
+    if newest < last_slot(uid, window, now):
+        return now
+    return next_slot(uid, window, max(now, newest))
+
+
 def _moment(day: Date, time: Time, window: Window) -> Datetime:
     local = datetime.datetime.combine(day, time, ZoneInfo(window.timezone))
     return local.astimezone(datetime.UTC)

@@ -1,5 +1,5 @@
 import logging
-from datetime import UTC, timedelta
+from datetime import UTC
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -8,7 +8,7 @@ from odoo.fields import Domain
 from odoo.addons.saas.const import UNFINISHED
 
 from ..engine.retention import Copy, kept
-from ..engine.schedule import last_slot, slot
+from ..engine.schedule import next_backup
 from .saas_backup import RETRY_PAUSE
 
 _logger = logging.getLogger(__name__)
@@ -89,15 +89,12 @@ class SaasTenant(models.Model):
             policy = tenant._get_policy()
             if not policy:
                 continue
-            window = policy._get_window()
-            latest = last_slot(tenant.uid, window, aware(now))
             moments = tenant.backup_ids.mapped("create_date")
             moments += tenant.backup_ids.filtered("confirmed").mapped("confirmed")
-            missed = max([tenant.provisioned_on, *moments]) < naive(latest)
-            if missed:
-                tenant.backup_on = now
-            else:
-                tenant.backup_on = naive(next_slot(tenant.uid, window, aware(now)))
+            newest = aware(max([tenant.provisioned_on, *moments]))
+            tenant.backup_on = naive(
+                next_backup(tenant.uid, policy._get_window(), newest, aware(now))
+            )
 
     # === RETENTION === #
 
@@ -178,14 +175,6 @@ class SaasTenant(models.Model):
         else:
             self._driver().delete_task(self.uid, key)
         return result
-
-
-def next_slot(uid, window, now):
-    """Return the first slot after now, in UTC."""
-    # A local day may be another one than that of the same moment in UTC.
-    first = now.date() - timedelta(days=1)
-    days = (first + timedelta(days=number) for number in range(5))
-    return next(found for day in days if (found := slot(uid, day, window)) > now)
 
 
 class SaasBackup(models.Model):

@@ -5,8 +5,8 @@ from odoo.fields import Domain
 
 from odoo.addons.saas.const import UNFINISHED
 
-from ..engine.schedule import Window
-from .saas_backup_sweep import aware, naive, next_slot
+from ..engine.schedule import Window, next_slot
+from .saas_backup_sweep import aware, naive
 
 VERIFY_KEY = "verify"
 CONCURRENT = 4  # copies that are read at once over the fleet
