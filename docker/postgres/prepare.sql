@@ -20,6 +20,8 @@ FROM (VALUES
 ) AS wanted (name, rights)
 \gexec
 
+GRANT pg_use_reserved_connections TO saas_master, saas_provisioner;
+
 SELECT 'CREATE DATABASE master OWNER saas_master TEMPLATE template0'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'master')
 \gexec

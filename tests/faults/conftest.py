@@ -1,7 +1,8 @@
 """The fault cases by their numbers, on real parts; what they find is reported.
 
-Each test is called ``test_t<number>_...`` and carries ``case``, which says what is done
-and what is expected. What it found it tells the fixture ``found``.
+Each test is called ``test_t<number>_...``, or after a case without a number, and
+carries ``case``, which says what is done and what is expected. What it found it tells
+the fixture ``found``.
 """
 
 from __future__ import annotations
@@ -37,11 +38,12 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        number = re.match(r"test_t(\d+)_", item.name)
+        name = re.match(r"test_([a-z0-9]+)_", item.name)
         marker = item.get_closest_marker("case")
-        if not number or not marker or int(number[1]) not in report.TITLES:
-            raise pytest.UsageError(f"{item.name} has no number of a case, or no case.")
-        item.stash[CASE] = report.Case(int(number[1]), **marker.kwargs)
+        name = name and re.sub(r"^t(?=\d)", "T", name[1])
+        if not marker or name not in report.TITLES:
+            raise pytest.UsageError(f"{item.name} has no name of a case, or no case.")
+        item.stash[CASE] = report.Case(name, **marker.kwargs)
         if params := getattr(item, "callspec", None):
             item.stash[CASE].did += f" ({params.id})"
 

@@ -38,7 +38,8 @@ def remove(name: str) -> None:
 class Psql:
     """The superuser's client, one for all statements: each start of one takes time."""
 
-    def __init__(self) -> None:
+    def __init__(self, container: str) -> None:
+        self._container = container
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, statements: str) -> list[str]:
@@ -57,7 +58,8 @@ class Psql:
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [
-                *("docker", "exec", "--interactive", NAME, "psql", "--no-psqlrc"),
+                *("docker", "exec", "--interactive", self._container),
+                *("psql", "--no-psqlrc"),
                 *("--quiet", "--tuples-only", "--no-align", "--field-separator=|"),
                 *("--set=ON_ERROR_STOP=1", "--username=postgres"),
             ],
@@ -74,30 +76,24 @@ class Psql:
 
 
 class PostgresBench(DatabaseServerBench):
-    """The server, and its superuser beside it."""
+    """The server, and its superuser beside it.
 
-    def __init__(self) -> None:
+    :param options: further ones of ``docker create``
+    """
+
+    def __init__(self, name: str = NAME, *options: str) -> None:
+        self.name = name
         self.password = secrets.token_urlsafe(24)
-        self._psql = Psql()
-        remove(NAME)
+        self._psql = Psql(name)
+        remove(name)
         docker(
-            *("create", "--name", NAME, "--label", f"saas.stack={STACK}"),
+            *("create", "--name", name, "--label", f"saas.stack={STACK}"),
             *("--publish", "127.0.0.1::5432", "--memory", "3g"),
-            *("--env", "SAAS_DB_SHARED_BUFFERS=64MB"),
+            *("--env", "SAAS_DB_SHARED_BUFFERS=64MB", *options),
             IMAGE,
         )
         self._put_keys()
-        docker("start", NAME)
-        port = docker("port", NAME, "5432/tcp").splitlines()[0].rpartition(":")[2]
-        self.config = DatabaseServerConfig(
-            host="127.0.0.1",
-            port=int(port),
-            user=MASTER,
-            password=self.password,
-            stack=STACK,
-        )
-        self.server = PostgresServer(self.config)
-        self._wait()
+        self.start()
         # Nothing here has to survive the machine, and nothing is so old that it needs
         # maintenance, which would hold a database that is to go.
         for setting in (
@@ -116,19 +112,33 @@ class PostgresBench(DatabaseServerBench):
             for role in ("saas_master", MASTER):
                 (keys / role).write_text(self.password)
             pathlib.Path(folder).chmod(0o755)
-            docker("cp", f"{folder}/.", f"{NAME}:/run/saas")
+            docker("cp", f"{folder}/.", f"{self.name}:/run/saas")
+
+    def start(self) -> None:
+        """Start it; its port is another one each time."""
+        docker("start", self.name)
+        port = docker("port", self.name, "5432/tcp").splitlines()[0].rpartition(":")[2]
+        self.config = DatabaseServerConfig(
+            host="127.0.0.1",
+            port=int(port),
+            user=MASTER,
+            password=self.password,
+            stack=STACK,
+        )
+        self.server = PostgresServer(self.config)
+        self._wait()
 
     def _wait(self) -> None:
         until = time.monotonic() + START_SECONDS
         while True:
             with contextlib.suppress(psycopg2.OperationalError), self.login("postgres"):
                 return
-            assert time.monotonic() < until, docker("logs", NAME)
+            assert time.monotonic() < until, docker("logs", self.name)
             time.sleep(0.1)
 
     def close(self) -> None:
         self._psql.close()
-        remove(NAME)
+        remove(self.name)
 
     @contextlib.contextmanager
     def login(self, database: str, user: str = MASTER, password: str | None = None):
@@ -158,7 +168,7 @@ class PostgresBench(DatabaseServerBench):
         [[pid]] = self.sql(
             "SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'"
         )
-        docker("exec", NAME, "bash", "-c", f"kill -9 {pid}")
+        docker("exec", self.name, "bash", "-c", f"kill -9 {pid}")
         with contextlib.suppress(AssertionError):
             self.sql("SELECT pg_sleep(60)")  # ends with its session
         self._wait()
@@ -168,7 +178,17 @@ class PostgresBench(DatabaseServerBench):
         """A superuser's session in that database, as maintenance has one."""
         psql = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"]
         session = subprocess.Popen(
-            ["docker", "exec", "-i", NAME, *psql, "-U", "postgres", "-d", database],
+            [
+                "docker",
+                "exec",
+                "-i",
+                self.name,
+                *psql,
+                "-U",
+                "postgres",
+                "-d",
+                database,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -185,7 +205,7 @@ class PostgresBench(DatabaseServerBench):
     def logs(self) -> str:
         """What the server wrote, which all goes to its standard error."""
         done = subprocess.run(
-            ["docker", "logs", NAME], capture_output=True, text=True, check=True
+            ["docker", "logs", self.name], capture_output=True, text=True, check=True
         )
         return done.stdout + done.stderr
 
