@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 TITLES = {
     "T07": "Tenants use up all connections of PostgreSQL",
+    "T08": "The disk of PostgreSQL is full",
     "T17": "Clocks differ, and are put forward or back",
     "T18": "60 days of copies while clocks change for summer and winter",
     "T22": "The connection to the bucket is cut in the middle of an upload",

@@ -63,9 +63,9 @@ class DatabaseServerBench(ABC):
 
 
 @contextlib.contextmanager
-def refused(reason: str) -> Iterator[None]:
+def refused(reason: str) -> Iterator[pytest.ExceptionInfo[RefusedError]]:
     with pytest.raises(RefusedError) as failure:
-        yield
+        yield failure
     assert failure.value.reason == reason, failure.value.message
 
 

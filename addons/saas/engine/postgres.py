@@ -395,7 +395,12 @@ class PostgresServer(DatabaseServer):
                 sql.Identifier(template_uid),
                 sql.SQL("FILE_COPY" if large else "WAL_LOG"),
             )
-            self._ensure_database(cursor, seen, options)
+            try:
+                self._ensure_database(cursor, seen, options)
+            except psycopg2.errors.InternalError_ as error:
+                if "is pinned" not in str(error):
+                    raise
+                raise self._out_of_disk(uid) from error
             self._hand_over(template_uid, uid)
             self._membership(cursor, uid, set_role=False)
             self._check_template(self._look(cursor, template_uid))
@@ -732,6 +737,16 @@ class PostgresServer(DatabaseServer):
         return RefusedError(
             f"Database {uid} does not exist on {self.config.address}.",
             reason="database_missing",
+        )
+
+    def _out_of_disk(self, uid: str) -> RefusedError:
+        # The server's own way to undo a copy fails then, and hides why it was undone.
+        # What was written stays on the disk: another try would take what is left of it
+        # from all others.
+        return RefusedError(
+            f"The copy for {uid} on {self.config.address} was broken off: its disk is"
+            " full. Make room there, then try again.",
+            reason="disk_full",
         )
 
     def _foreign(self, kind: str, uid: str) -> RefusedError:
