@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
 .PHONY: help demo tenant down clean ps logs test ci lint test-unit test-odoo \
-	test-integration test-faults test-onboarding test-e2e translations bench
+	test-integration test-faults test-onboarding test-e2e pictures translations bench
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -29,11 +29,11 @@ ps: ## what runs
 logs: ## what the stack says: make logs [SERVICE=worker]
 	@$(STACK) logs --service "$$SERVICE"
 
-test: ## all levels of tests but the faults; the last line is the result
+test: ## lint, unit, Odoo, integration, end to end; the last line is the result
 	@$(STACK) test
 
-ci: ## what continuous integration runs: make test, and the fault run
-	@$(STACK) test lint unit odoo integration onboarding e2e faults
+ci: ## what continuous integration runs: make test, the pictures and the fault run
+	@$(STACK) test lint unit odoo integration onboarding e2e pictures faults
 
 lint: ## ruff, mypy, pylint-odoo
 	@$(STACK) test lint
@@ -55,6 +55,9 @@ test-onboarding: ## an operator's first hour, on a stack that has nothing yet
 
 test-e2e: ## the whole stack, beside the demo's (SAAS_TEST_KEEP=1 keeps it)
 	@$(STACK) test e2e
+
+pictures: ## every page on a phone and on a desk, looked at by axe
+	@$(STACK) test pictures
 
 translations: ## bring the files of the addons' terms to the code
 	@$(STACK) translations

@@ -23,11 +23,11 @@ from .shell import Progress, Shell, StackError
 
 INTEGRATION_STACK = "saas-itest"
 FAULTS_STACK = "saas-faults"
-LEVELS = ("lint", "unit", "odoo", "integration", "onboarding", "e2e", "faults")
-# The fault run is longer than a developer waits for: it has a command of its own.
-TEST = LEVELS[:-1]
-# It waits half of its time for what it has started: the others use that.
-ASIDE = "e2e"
+TEST = ("lint", "unit", "odoo", "integration", "onboarding", "e2e")
+# What a developer does not wait for each time has commands of its own.
+LEVELS = (*TEST, "pictures", "faults")
+# They wait half of their time for what they have started: the others use that.
+ASIDE = ("e2e", "pictures")
 ENGINE_PHASES = 2
 IMAGE_PHASES = 5
 REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
@@ -175,10 +175,18 @@ class Run:
         return self._pytest("onboarding")
 
     def run_e2e(self) -> Result:
+        return self._on_stack("e2e")
+
+    def run_pictures(self) -> Result:
+        """Every page of ours on a phone and on a desk."""
+        return self._on_stack("pictures")
+
+    def _on_stack(self, level: str) -> Result:
+        """Tests that have the whole stack to themselves."""
         self.have_images()
         self._stack(STACK_PHASES).up()
         try:
-            return self._pytest("e2e", self.stack_environment())
+            return self._pytest(level, self.stack_environment())
         finally:
             if not keeps():
                 clean.remove_stack(self.shell, TEST_STACK)
@@ -278,7 +286,7 @@ class Run:
         if "unit" in names:
             # Backups are compressed by the program, also where there is no toolbox.
             self.apt.ensure("zstd", "zstd")
-        if {"onboarding", "e2e"} & set(names):
+        if {"onboarding", *ASIDE} & set(names):
             self.apt.ensure("chromium", "chromium", "fonts-liberation")
         if set(names) - {"lint", "unit"}:
             # Only an engine that runs tells what was left behind.
@@ -325,23 +333,23 @@ def _run_levels(tests: Run, names: Sequence[str]) -> list[Result]:
     except StackError as error:
         print(f"{error.message}\n{error.details}", flush=True)
         return [Result("prepare", 0, (error.message,))]
-    others = [name for name in names if name != ASIDE]
-    if ASIDE not in names or not others:
+    others = [name for name in names if name not in ASIDE]
+    slow = [name for name in names if name in ASIDE]
+    if not slow or not others:
         return [tests.level(name) for name in names]
-    aside = Aside(tests, ASIDE)
-    results = {name: tests.level(name) for name in others}
-    results[ASIDE] = aside.wait()
-    return [results[name] for name in names]
+    aside = Aside(tests, slow)
+    results = [tests.level(name) for name in others] + aside.wait()
+    return sorted(results, key=lambda result: names.index(result.level))
 
 
 class Aside:
-    """One level in a process beside the others; what it says comes at its end."""
+    """Levels in a process beside the others; what they say comes at their end."""
 
-    def __init__(self, tests: Run, name: str) -> None:
-        self._name = name
-        self._log = tests.reports / f"{name}.log"
+    def __init__(self, tests: Run, names: Sequence[str]) -> None:
+        self._names = names
+        self._log = tests.reports / "aside.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        print(f"\n== {name} runs beside the others; it says later what it did.")
+        print(f"\n== beside the others, and told about at the end: {', '.join(names)}")
         sys.stdout.flush()
         fork = multiprocessing.get_context("fork")
         self._end, end = fork.Pipe(duplex=False)
@@ -349,21 +357,24 @@ class Aside:
         self._process.start()
         end.close()
 
-    def wait(self) -> Result:
-        """What came of the level, once it has ended."""
-        try:
-            result: Result = self._end.recv()
-        except EOFError:
-            result = Result(self._name, 0, ("ended before it could say how",))
+    def wait(self) -> list[Result]:
+        """What came of the levels, once they have ended."""
+        results = []
+        for name in self._names:
+            try:
+                results.append(self._end.recv())
+            except EOFError:
+                results.append(Result(name, 0, ("ended before it could say how",)))
         self._process.join()
         print(self._log.read_text(encoding="utf-8", errors="replace"), flush=True)
-        return result
+        return results
 
     def _run(self, tests: Run, end: Connection) -> None:
         with self._log.open("wb") as log:
             for stream in (1, 2):  # also of the programs that it starts
                 os.dup2(log.fileno(), stream)
-        end.send(tests.level(self._name))
+        for name in self._names:
+            end.send(tests.level(name))
 
 
 def bench(settings: Settings, shell: Shell, only: str) -> int:

@@ -24,11 +24,6 @@ from .stack import Stack
 from .visitor import Visitor
 
 
-def pytest_collection_modifyitems(items):
-    """Take the pictures first: nothing of other tests is in them."""
-    items.sort(key=lambda item: item.path.name != "test_screenshots.py")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _names_of_this_machine():
     """Resolve ``*.localhost`` to this machine, as browsers do and libraries do not."""

@@ -74,8 +74,8 @@ def test_every_level_runs_even_if_an_earlier_one_failed(tmp_path):
     assert [result.level for result in results] == list(testing.LEVELS)
 
 
-def test_the_fault_run_is_a_command_of_its_own():
-    assert set(testing.LEVELS) - set(testing.TEST) == {"faults"}
+def test_pictures_and_the_fault_run_have_commands_of_their_own():
+    assert set(testing.LEVELS) - set(testing.TEST) == {"pictures", "faults"}
 
 
 def test_continuous_integration_runs_every_level():

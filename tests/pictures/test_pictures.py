@@ -11,10 +11,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from .desk import DESK, PHONE
-from .mailbox import read_code
-from .pictures import Gallery
-from .visitor import (
+from e2e.desk import DESK, PHONE
+from e2e.mailbox import read_code
+from e2e.pictures import Gallery
+from e2e.visitor import (
     TO_BUILD,
     ask_for_link,
     choose_plan,
