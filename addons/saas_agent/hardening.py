@@ -15,7 +15,7 @@ from psycopg2.pool import PoolError
 
 from odoo import http, sql_db
 
-from .activity import watched
+from .activity import activity, watched
 
 SESSION_COOKIE = "session_id"
 DATABASE_MANAGER = "/web/database"
@@ -97,6 +97,7 @@ def post_load():
         cls.set_cookie = strict_session_cookie(cls.set_cookie)
     pool = sql_db.ConnectionPool
     pool.borrow = patient(pool.borrow)
+    activity.start()
     http.Application.__call__ = watched(http.Application.__call__)
     http._generate_routing_rules = without_database_manager(
         http._generate_routing_rules
