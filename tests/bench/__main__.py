@@ -1,8 +1,8 @@
 """Runs the arms in turn, round by round, and writes down what each took.
 
-The argument says which arms run: ``tenant``, ``backup``, or their letters; all without
-it. ``SAAS_BENCH_N`` is how many rounds there are (10). It never judges the numbers; it
-fails only when something did not work.
+The argument says which arms run: ``tenant``, ``backup``, ``wake``, or their letters;
+all without it. ``SAAS_BENCH_N`` is how many rounds there are (10). It never judges the
+numbers; it fails only when something did not work.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ PAUSE = 2.0
 """Seconds between two samples, so that one does not pay for the end of the other."""
 
 
-GROUPS = {"": "ABECDFGHIJKLMNOP", "tenant": "ABECD", "backup": "FGHIJKLMNOP"}
+GROUPS = {"tenant": "ABECD", "backup": "FGHIJKLMNOP", "wake": "QRSTUV"}
 
 
 def main(only: str = "") -> int:
     rounds = int(os.environ.get("SAAS_BENCH_N", "10"))
-    wanted = GROUPS.get(only, only)
-    if unknown := set(wanted) - set(GROUPS[""]):
-        raise SystemExit(f"There is no {unknown.pop()}: say tenant, backup or letters.")
+    everything = "".join(GROUPS.values())
+    wanted = GROUPS.get(only, only) or everything
+    if unknown := set(wanted) - set(everything):
+        names = ", ".join(GROUPS)
+        raise SystemExit(f"There is no {unknown.pop()}: say {names} or letters.")
     folder = _make_folder()
     facts = machine.describe()
     print(f"{rounds} rounds of {', '.join(wanted)}; numbers go to {folder}", flush=True)

@@ -1,6 +1,6 @@
 """The ways to a customer's Odoo that are compared. Each removes all that it makes.
 
-Those that copy and restore one are in ``backups``.
+Those that copy and restore one are in ``backups``, those that wake one in ``wake``.
 
 A: a tenant of ours with the module base, from the call to its logged-in page
 B: the same with website and sale_management
@@ -27,7 +27,7 @@ from e2e.api_key import make_api_key
 from e2e.mailbox import Mailbox, read_code
 from e2e.stack import Stack
 
-from . import backups
+from . import backups, wake
 from .client import (
     BenchError,
     Master,
@@ -301,7 +301,9 @@ def make_all(keys: str, environment: Mapping[str, str]) -> Iterator[list[Arm]]:
             "E": lambda: SignUp(master, mailbox),
         }
         with contextlib.ExitStack() as made:
-            makers |= backups.find_makers(backups.Bench(stack, master, gateway, made))
+            bench = backups.Bench(stack, master, gateway, made)
+            makers |= backups.find_makers(bench)
+            makers |= wake.find_makers(bench)
             yield [makers[key]() for key in keys]
     finally:
         engine.close()

@@ -1,4 +1,4 @@
-"""Measure new tenants, backups and restores: ``make bench`` runs this.
+"""Measure new tenants, copies, restores and waking: ``make bench`` runs this.
 
 It needs a stack, which the environment tells about as it does for the end-to-end tests:
 ``SAAS_STACK``, ``SAAS_URL``, ``SAAS_ADMIN_PASSWORD``.
