@@ -169,6 +169,7 @@ class Waker:
 
     def wake(self, uid, seconds):
         """Whether a tenant is awake, as soon as it is and it can take one more."""
+        until = time.monotonic() + seconds
         with self._lock:
             found = self._wakes.get(uid)
             if found is None or found.done():
@@ -177,7 +178,10 @@ class Waker:
             turn = self._waiting[uid]
             self._waiting[uid] += 1
         awake = found.result(seconds)
-        time.sleep(turn * SECONDS_BETWEEN)
+        wait = turn * SECONDS_BETWEEN
+        if time.monotonic() + wait > until:
+            return False
+        time.sleep(wait)
         return awake
 
 
@@ -226,9 +230,10 @@ class Gateway(BaseHTTPRequestHandler):
         """Answer when the tenant is awake, or that it is not."""
         words = read_words(uid)
         person = self._is_person()
-        # Its route leads past here again once it has no page.
-        awake = not words
-        if words.get("http") and not self._is_probe():
+        # Its route leads past here again once it has no page. Who asks a tenant about
+        # its use is to hear it from itself, which who sleeps does not say.
+        awake = not words or self._get_path() == "/saas/use"
+        if not awake and words.get("http") and not self._is_probe():
             try:
                 seconds = SECONDS_TO_PAGE if person else SECONDS_TO_WAKE
                 awake = self.waker.wake(uid, seconds)
@@ -242,12 +247,14 @@ class Gateway(BaseHTTPRequestHandler):
             waking = bool(words.get("http")) and person
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, words, waking=waking)
 
+    def _get_path(self):
+        return self.headers.get("X-Forwarded-Uri", "").partition("?")[0]
+
     def _is_probe(self):
         """Whether nobody waits for the answer who needs the tenant."""
-        path = self.headers.get("X-Forwarded-Uri", "").partition("?")[0]
         return (
             self.headers.get("X-Forwarded-Method") == "HEAD"
-            or path in ("/web/health", "/robots.txt", "/saas/use")
+            or self._get_path() in ("/web/health", "/websocket/health", "/robots.txt")
             or bool(PROBES.search(self.headers.get("User-Agent", "")))
         )
 

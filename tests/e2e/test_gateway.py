@@ -31,6 +31,12 @@ def company(master):
     master.call("res.company", "write", company, before)
 
 
+def rest_from_actions(stack, resident):
+    """Have nothing due that would keep a tenant awake; something is in an hour."""
+    stack.sql(f"UPDATE ir_cron SET nextcall = {NOW} + '1 hour'", resident.uid)
+    stack.sql("DELETE FROM ir_cron_trigger", resident.uid)
+
+
 @pytest.fixture(scope="module")
 def suspended(master, stack, plan, names, company):
     """A tenant with a customer's data that staff have suspended."""
@@ -39,6 +45,7 @@ def suspended(master, stack, plan, names, company):
         master.provision(tenant)
         resident = look_up(master, stack, tenant)
         stack.sql("UPDATE res_partner SET street = 'kept' WHERE id = 1", resident.uid)
+        rest_from_actions(stack, resident)
         assert master.run(tenant, "action_suspend", REASON) == ("done", False)
         yield resident
 
@@ -52,9 +59,7 @@ def drowsy(master, stack, plan, names):
         tenant = make()
         master.provision(tenant)
         drowsy = look_up(master, stack, tenant)
-        # What is due soon in a new Odoo would keep it awake.
-        stack.sql(f"UPDATE ir_cron SET nextcall = {NOW} + '1 hour'", drowsy.uid)
-        stack.sql("DELETE FROM ir_cron_trigger", drowsy.uid)
+        rest_from_actions(stack, drowsy)
         yield drowsy
     master.call("saas.plan", "write", drowsy_plan, {"active": False})
 
@@ -72,7 +77,7 @@ def unknown_url():
 
 
 # === USE === #
-# First: it falls asleep while the tests after it go on.
+# First: it falls asleep by itself while the tests after these go on.
 
 # Signs a question about use, as the worker does.
 SIGN = """
@@ -105,6 +110,47 @@ def test_an_open_websocket_is_use_and_its_end_is_the_end_of_it(drowsy, stack):
         assert time.monotonic() < until, use
         time.sleep(0.5)
     assert requests.post(f"{drowsy.url}/saas/use", timeout=30).status_code == 403
+
+
+# Holds a transaction open, as the tenant itself does while it works.
+WORK = """
+import configparser, json, sys, time
+import psycopg2
+config = configparser.RawConfigParser()
+config.read("/etc/odoo/odoo.conf")
+options = config["options"]
+connection = psycopg2.connect(
+    host=options["db_host"], port=options["db_port"], dbname=options["db_name"],
+    user=options["db_user"], password=options["db_password"],
+)
+connection.cursor().execute("SELECT 1")
+time.sleep(json.loads(sys.argv[1]))
+print("true")
+"""
+
+
+def test_nobody_puts_to_sleep_who_is_used_or_at_work_or_is_to_work_soon(
+    drowsy, master, stack
+):
+    def refuse(words):
+        state, message = master.run(drowsy.id, "action_sleep")
+        assert (state, words in message) == ("refused", True), message
+        assert master.settle(drowsy.id) == "running"
+        assert status(drowsy) == "running"
+        answer = requests.get(f"{drowsy.url}/web/health", timeout=30)
+        assert answer.status_code == 200
+
+    with WebSocket(drowsy.url).socket:
+        refuse("Somebody uses")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        work = pool.submit(drowsy.run, WORK, 12)
+        time.sleep(1)
+        refuse("is at work in its database")
+        assert work.result()
+    soon = f"UPDATE ir_cron SET nextcall = {NOW} + '4 min' WHERE id = 1"
+    stack.sql(soon, drowsy.uid)
+    refuse("due within five minutes")
+    rest_from_actions(stack, drowsy)
 
 
 # === PAGES === #
@@ -144,6 +190,17 @@ def test_it_does_not_run_and_its_data_stay(suspended, stack):
     assert suspended.container.status == "exited"
     street = "SELECT street FROM res_partner WHERE id = 1"
     assert stack.sql(street, suspended.uid) == ["kept"]
+
+
+@contextlib.contextmanager
+def closed(stack, database):
+    """Let nobody into a database, while those who are in stand still."""
+    alter = f"ALTER DATABASE {database} ALLOW_CONNECTIONS {{}}"
+    stack.sql(alter.format("false"))
+    try:
+        yield
+    finally:
+        stack.sql(alter.format("true"))
 
 
 @contextlib.contextmanager
@@ -280,9 +337,11 @@ def test_no_first_request_is_lost_though_the_master_is_not_there(
 ):
     with (
         frozen(stack, "web", "worker"),
+        closed(stack, "master"),
         concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool,
     ):
         if stopped:
+            sleeper.container.unpause()
             sleeper.container.stop(timeout=10)
         answers = list(pool.map(functools.partial(ask, sleeper.url), range(TOGETHER)))
     taken = sorted(seconds for _status, _right, seconds in answers)

@@ -142,7 +142,7 @@ def test_without_a_switch_nothing_wakes_and_nothing_breaks(tmp_path, proxy):
         {"uri": "/web/health"},
         {"uri": "/web/health?db_server_status=1"},
         {"uri": "/robots.txt"},
-        {"method": "POST", "uri": "/saas/use"},
+        {"uri": "/websocket/health"},
         {"client": {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"}},
         {"client": {"User-Agent": "UptimeRobot/2.0"}},
         {"client": {"User-Agent": "Blackbox Exporter/0.27"}},
@@ -154,6 +154,23 @@ def test_probes_wake_nobody(gateway, switch, awake, question):
     assert answer.status == 503
     assert 'http-equiv="refresh"' not in text
     assert switch.asked == []
+
+
+def test_a_question_about_its_use_goes_to_the_tenant_and_does_not_wake_it(
+    gateway, switch
+):
+    assert ask(gateway, method="POST", uri="/saas/use")[0].status == 200
+    assert switch.asked == []
+
+
+def test_who_would_be_let_through_too_late_reads_the_page(gateway, awake):
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(ask, gateway, client=BROWSER) for _each in range(20)]
+        time.sleep(0.1)
+        awake.set()
+        codes = [answer.result()[0].status for answer in answers]
+    assert codes.count(200) >= 1
+    assert codes.count(503) >= 5
 
 
 def test_who_does_not_sleep_is_not_woken(gateway, switch, awake, proxy):

@@ -92,6 +92,7 @@ def personalise(connection: Connection, identity: Identity) -> None:
             _write_currency(cursor, company_id, identity.currency)
         _set_parameters(cursor, _make_parameters(identity.url))
         _remove_shared_parameters(cursor)
+        _postpone_actions(cursor)
         for table in _existing(cursor, CREDENTIALS):
             cursor.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         _signal(cursor)
@@ -382,6 +383,14 @@ def _set_parameters(cursor: Cursor, parameters: dict[str, str]) -> None:
             " SET value = excluded.value, write_date = excluded.write_date",
             (key, value),
         )
+
+
+def _postpone_actions(cursor: Cursor) -> None:
+    """Have nobody's Odoo begin with all that was due when its template was built."""
+    cursor.execute(
+        "UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'utc' + interval '1 hour'"
+        " WHERE nextcall < now() AT TIME ZONE 'utc' + interval '1 hour'"
+    )
 
 
 def _signal(cursor: Cursor) -> None:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
+import logging
 import math
 from typing import Any
+
+import requests
+
+_logger = logging.getLogger(__name__)
+
+PATH = "/saas/use"
+TIMEOUT = 3
 
 SOON = 300
 """Seconds to a scheduled action for which nobody is put to sleep."""
@@ -17,6 +26,14 @@ AGAIN = 60
 
 LONGEST = 30 * 24 * 3600
 """Seconds; a tenant that says more is taken for one that says this."""
+
+
+class Busy(enum.StrEnum):
+    """Why a tenant must not be put to sleep now, whoever asks for it."""
+
+    REQUEST = "request"
+    TRANSACTION = "transaction"
+    ACTION = "action"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +49,16 @@ class Use:
     transactions: int
     action: float | None = None
 
+    def find_busy(self) -> Busy | None:
+        """Return what keeps it awake at this moment, None for nothing."""
+        if not self.idle:
+            return Busy.REQUEST
+        if self.transactions:
+            return Busy.TRANSACTION
+        if self.action is not None and self.action < SOON:
+            return Busy.ACTION
+        return None
+
     def count_seconds_to_wait(self, minutes: int) -> float:
         """Seconds until it may sleep whose plan asks for that idleness; 0 for now."""
         waits = [0, minutes * 60 - self.idle]
@@ -44,6 +71,37 @@ class Use:
     def count_seconds_to_wake(self) -> float | None:
         """Seconds until a sleeper has to be awake for its next scheduled action."""
         return None if self.action is None else max(self.action - EARLY, 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """What a tenant is asked by.
+
+    :param str url: of the proxy
+    :param str host: the tenant's host name
+    :param str token: that the master asks
+    """
+
+    url: str
+    host: str
+    token: str = dataclasses.field(repr=False)
+
+
+def ask(question: Question) -> Use | None:
+    """Ask a tenant about its use; None where it says nothing that can be read."""
+    try:
+        answer = requests.post(
+            f"{question.url}{PATH}",
+            data={"token": question.token},
+            headers={"Host": question.host},
+            timeout=TIMEOUT,
+            allow_redirects=False,
+        )
+        answer.raise_for_status()
+        return read_use(answer.json())
+    except (requests.RequestException, ValueError) as error:
+        _logger.info("%s does not say whether it is used: %s", question.host, error)
+        return None
 
 
 def read_use(answer: Any) -> Use:

@@ -525,6 +525,17 @@ class SaasOperation(models.Model):
             self._create_for(self.template_id, "discard")
         if self.kind == "provision" and not self.tenant_id.provisioned_on:
             self._undo()
+        if self.kind == "sleep" and self.reason == "busy":
+            self._stay_awake()
+
+    def _stay_awake(self):
+        """Lead the address to the tenant again, unless something else was asked."""
+        if self.tenant_id.last_operation_id != self:
+            return
+        self.tenant_id.wanted = "running"
+        wake = self._create_for(self.tenant_id, "wake")
+        # Until it is awake people should see why.
+        wake.message = self.message
 
     def _undo(self):
         undo = self._create_for(self.tenant_id, "undo")

@@ -1,9 +1,21 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.base.models.res_partner import _tz_get
+
 from ..engine import tenant_config
+from ..engine.awake_hours import AwakeHours
 
 MEGABYTE = 1024 * 1024
+# What decides when tenants sleep and wake.
+TIMES = {
+    "sleep_minutes",
+    "stop_minutes",
+    "awake_from",
+    "awake_until",
+    "awake_days",
+    "awake_tz",
+}
 
 
 def split_modules(text):
@@ -76,6 +88,27 @@ class SaasPlan(models.Model):
         "which frees its memory and its database connections; it wakes as before, in "
         "some two seconds. 0: never.",
     )
+    awake_from = fields.Float(
+        string="Awake From",
+        default=0,
+        required=True,
+        help="From this hour until the other one no tenant sleeps, and those that do "
+        "are woken when it begins. Twice the same hour: there are no such hours.",
+    )
+    awake_until = fields.Float(string="Awake Until", default=0, required=True)
+    awake_days = fields.Selection(
+        selection=[("all", "Every day"), ("workdays", "Monday to Friday")],
+        string="Awake On",
+        default="all",
+        required=True,
+    )
+    awake_tz = fields.Selection(
+        selection=_tz_get,
+        string="Time Zone",
+        default=lambda self: self.env.user.tz or "UTC",
+        required=True,
+        help="Of the hours in which tenants are awake.",
+    )
     region_id = fields.Many2one(
         "saas.region",
         string="Region",
@@ -96,6 +129,12 @@ class SaasPlan(models.Model):
         " AND grace_days >= 0 AND sleep_minutes >= 0 AND stop_minutes >= 0)",
         "A plan needs at least 256 MB of memory, some CPU, 50 processes, 4 database "
         "connections, and a grace and times to sleep of 0 or more.",
+    )
+
+    _awake_hours_of_a_day = models.Constraint(
+        "CHECK(awake_from >= 0 AND awake_from <= 24"
+        " AND awake_until >= 0 AND awake_until <= 24)",
+        "The hours in which tenants are awake lie between 00:00 and 24:00.",
     )
 
     @api.depends("tenant_ids")
@@ -145,6 +184,22 @@ class SaasPlan(models.Model):
                             "“%s” cannot be the technical name of a module.", module
                         )
                     )
+
+    def write(self, vals):
+        result = super().write(vals)
+        if TIMES & vals.keys():
+            self.sudo().tenant_ids._think_again()
+        return result
+
+    def _get_awake_hours(self):
+        """Return in which hours its tenants do not sleep."""
+        self.ensure_one()
+        return AwakeHours(
+            begin=self.awake_from,
+            end=self.awake_until,
+            zone=self.awake_tz,
+            workdays=self.awake_days == "workdays",
+        )
 
     def _get_modules(self):
         """Return the sorted names of the modules, without doubles."""

@@ -27,9 +27,7 @@ class SaasOperation(models.Model):
         """Do what is due; cost grows with what is due."""
         self._enqueue_overdue()
         self.env["saas.tenant"]._remove_due()
-        self.env["saas.tenant"]._wake_due()
-        self.env["saas.tenant"]._rest_due()
-        self.env["saas.tenant"]._sleep_idle()
+        self.env["saas.tenant"]._sleep_and_wake()
         self.env["saas.domain"]._end_quarantine()
 
     @api.model

@@ -30,7 +30,7 @@ class SaasTenant(models.Model):
         return self._request("restart", {"wanted": "running"})
 
     def action_sleep(self):
-        return self._request("sleep", {"wanted": "sleeping", "look_on": False})
+        return self._request("sleep", {"wanted": "sleeping"})
 
     def action_wake(self):
         return self._request("wake", {"wanted": "running"})

@@ -1,21 +1,26 @@
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-
-import requests
 
 from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..const import UNFINISHED
 from ..engine import login_token, tenant_use
-from ..engine.errors import EngineError
+from ..engine.driver import Phase
+from ..engine.errors import EngineError, RefusedError, RetryableError
+from ..engine.tenant_use import Busy
 from .saas_sealed_mixin import WEB_KEYS
 
 _logger = logging.getLogger(__name__)
 
-LOOKS = 20  # tenants that are asked in one run
-ASK_TIMEOUT = 3
+LOOKS = 200  # tenants that are asked in one run
+LOOKS_AT_ONCE = 20
 AFTER_SILENCE = timedelta(minutes=5)
+BUSY_SECONDS = 3  # that a request or a transaction may still take
+BUSY_INTERVAL = 0.2
+DOWN = (Phase.ABSENT, Phase.PAUSED, Phase.STOPPED)
 
 
 class SaasTenant(models.Model):
@@ -34,87 +39,176 @@ class SaasTenant(models.Model):
         string="Wakes On",
         readonly=True,
         copy=False,
-        help="When it wakes for a scheduled action of its own.",
+        help="When it wakes for a scheduled action of its own, or because its plan "
+        "wants it awake at that hour.",
     )
 
     _wake_index = models.Index("(wake_on) WHERE wanted = 'sleeping'")
 
+    # === BY ITSELF === #
+
     @api.model
-    def _sleep_idle(self):
-        """Put to sleep whom nobody uses, where the plan says so."""
-        due = self.search(
+    def _sleep_and_wake(self):
+        """Do what is due for those that sleep, and for those that may."""
+        self._find_due_sleepers()._wake_or_rest()
+        self._find_due_to_ask()._sleep_if_idle()
+
+    @api.model
+    def _find_due_sleepers(self):
+        now = fields.Datetime.now()
+        return self.search(
+            Domain("state", "=", "sleeping")
+            & (Domain("wake_on", "<=", now) | Domain("look_on", "<=", now))
+        ).filtered(lambda tenant: not tenant._is_worked_on())
+
+    @api.model
+    def _find_due_to_ask(self):
+        now = fields.Datetime.now()
+        return self.search(
             Domain("state", "=", "running")
             & Domain("plan_id.sleep_minutes", ">", 0)
             & Domain("server_id.proxy_id.gateway_url", "!=", False)
-            & (
-                Domain("look_on", "=", False)
-                | Domain("look_on", "<=", fields.Datetime.now())
-            ),
+            & (Domain("look_on", "=", False) | Domain("look_on", "<=", now)),
             order="look_on NULLS FIRST, id",
             limit=LOOKS,
-        )
-        for tenant in due:
-            tenant._sleep_if_idle()
+        ).filtered(lambda tenant: not tenant._is_worked_on())
+
+    def _is_worked_on(self):
+        return self.last_operation_id.state in UNFINISHED
+
+    def _wake_or_rest(self):
+        """Wake who has something to do soon, and stop the others: they slept long."""
+        now = fields.Datetime.now()
+        waking = self.filtered(lambda t: t.wake_on and t.wake_on <= now)
+        waking._submit("wake", {"wanted": "running", "wake_on": False})
+        resting = self - waking
+        resting.look_on = False
+        self.env["saas.operation"]._record("rest", resting)
 
     def _sleep_if_idle(self):
-        self.ensure_one()
+        """Put to sleep whom nobody uses, and note when to ask the others again."""
         now = fields.Datetime.now()
-        if self.last_operation_id.state in UNFINISHED:
-            return
-        use = self._ask_use()
+        asked = self.browse()
+        for tenant in self:
+            if end := tenant.plan_id._get_awake_hours().find_end(now):
+                tenant.look_on = end
+            else:
+                asked |= tenant
+        uses = asked._ask_uses() if asked else {}
+        for tenant, use in uses.items():
+            if wait := tenant._get_wait(use):
+                tenant.look_on = now + wait
+            else:
+                tenant._submit("sleep", {"wanted": "sleeping"})
+
+    def _get_wait(self, use):
+        """Return how long it must not be put to sleep by itself."""
         if use is None:
-            self.look_on = now + AFTER_SILENCE
-            return
-        if wait := use.count_seconds_to_wait(self.plan_id.sleep_minutes):
-            self.look_on = now + timedelta(seconds=wait)
-            return
-        plan = self.plan_id
-        rest = timedelta(minutes=max(plan.stop_minutes - plan.sleep_minutes, 0))
-        look_on = now + rest if plan.stop_minutes else False
-        self._submit("sleep", {"wanted": "sleeping", "look_on": look_on})
+            return AFTER_SILENCE
+        return timedelta(seconds=use.count_seconds_to_wait(self.plan_id.sleep_minutes))
 
-    @api.model
-    def _rest_due(self):
-        """Stop who has slept for long."""
-        due = self.search(
-            Domain("state", "=", "sleeping")
-            & Domain("look_on", "<=", fields.Datetime.now())
-            & Domain("last_operation_id.state", "not in", UNFINISHED)
-        )
-        due.look_on = False
-        self.env["saas.operation"]._record("rest", due)
-
-    @api.model
-    def _wake_due(self):
-        """Wake who has something to do soon."""
+    def _think_again(self):
+        """Have new times of the plan count at once, for sleepers as well."""
         now = fields.Datetime.now()
-        due = self.search(
-            Domain("state", "=", "sleeping") & Domain("wake_on", "<=", now)
-        )
-        due._submit("wake", {"wanted": "running", "wake_on": False})
+        for tenant in self.sudo().filtered(
+            lambda t: t.state in ("running", "sleeping")
+        ):
+            hours = tenant.plan_id._get_awake_hours()
+            if tenant.state == "running":
+                tenant.look_on = False
+            elif hours.find_end(now):
+                tenant.wake_on = now
+            else:
+                tenant._wake_not_after(hours.find_begin(now))
 
-    def _note_when_to_wake(self):
-        """Remember when its next scheduled action is due, as long as it can say so."""
-        if use := self._ask_use():
-            seconds = use.count_seconds_to_wake()
-            self.wake_on = seconds is not None and (
-                fields.Datetime.now() + timedelta(seconds=seconds)
+    # === WHOEVER ASKS FOR IT === #
+
+    def _check_unused(self):
+        """Refuse to put to sleep who is used, or has something to do soon.
+
+        What ends within some seconds is waited for.
+
+        :return: its use, None where it does not run
+        """
+        if self._driver().observe(self.uid).phase in DOWN:
+            return None
+        self._check_hours()
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            use = self._ask_uses()[self]
+            busy = use and use.find_busy()
+            if use and not busy:
+                return use
+            if busy == Busy.ACTION or time.monotonic() >= until:
+                raise self._explain_busy(busy)
+            time.sleep(BUSY_INTERVAL)
+
+    def _check_hours(self):
+        hours = self.plan_id._get_awake_hours()
+        if end := hours.find_end(fields.Datetime.now()):
+            end = fields.Datetime.to_string(end)
+            raise RefusedError(
+                self.env._(
+                    "The plan of %s keeps it awake until %s UTC.", self.name, end
+                ),
+                reason="busy",
             )
 
-    def _ask_use(self):
-        """Return what the tenant says of its use, None where it says nothing."""
+    def _explain_busy(self, busy):
+        """Return the error that says why it stays awake, or that nobody knows."""
+        if busy is None:
+            return RetryableError(
+                self.env._(
+                    "%s does not say whether anybody uses it, so it stays awake. Stop "
+                    "it if it should not run.",
+                    self.name,
+                ),
+                reason="busy",
+            )
+        explanations = {
+            Busy.REQUEST: self.env._(
+                "Somebody uses %s at this moment, so it stays awake.", self.name
+            ),
+            Busy.TRANSACTION: self.env._(
+                "%s is at work in its database, so it stays awake.", self.name
+            ),
+            Busy.ACTION: self.env._(
+                "A scheduled action of %s is due within five minutes, so it stays "
+                "awake.",
+                self.name,
+            ),
+        }
+        return RefusedError(explanations[busy], reason="busy")
+
+    def _note_times(self, use):
+        """Note when one that falls asleep now is stopped, and when it is woken."""
+        now, plan = fields.Datetime.now(), self.plan_id
+        rest = timedelta(minutes=max(plan.stop_minutes - plan.sleep_minutes, 0))
+        self.look_on = plan.stop_minutes and now + rest
+        self.wake_on = plan._get_awake_hours().find_begin(now)
+        seconds = use.count_seconds_to_wake()
+        if seconds is not None:
+            self._wake_not_after(now + timedelta(seconds=seconds))
+
+    def _wake_not_after(self, moment):
+        if moment and (not self.wake_on or moment < self.wake_on):
+            self.wake_on = moment
+
+    def _ask_uses(self):
+        """Return what each tenant says of its use, None for one that says nothing."""
         try:
             key = self.env["saas.sealed.mixin"]._read_key(WEB_KEYS / "login_key")
-            subject = login_token.SUBJECT_OF_USE
-            answer = requests.post(
-                f"{self.server_id.proxy_id.internal_url}/saas/use",
-                data={"token": login_token.make_token(key, self.uid, subject=subject)},
-                headers={"Host": self._get_host()},
-                timeout=ASK_TIMEOUT,
-                allow_redirects=False,
-            )
-            answer.raise_for_status()
-            return tenant_use.read_use(answer.json())
-        except (EngineError, requests.RequestException, ValueError) as error:
-            _logger.info("%s does not say whether it is used: %s", self.uid, error)
-            return None
+            questions = [tenant._prepare_question(key) for tenant in self]
+        except EngineError as error:
+            _logger.error("nobody can be asked about use: %s", error.message)
+            return dict.fromkeys(self)
+        with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+            return dict(zip(self, pool.map(tenant_use.ask, questions), strict=True))
+
+    def _prepare_question(self, key):
+        subject = login_token.SUBJECT_OF_USE
+        return tenant_use.Question(
+            url=self.server_id.proxy_id.internal_url,
+            host=self._get_host(),
+            token=login_token.make_token(key, self.uid, subject=subject),
+        )

@@ -343,10 +343,11 @@ class SaasTenant(models.Model):
     def _step_doze(self):
         """Have the gateway hold whatever comes from now on, and wake it."""
         self._check_may_run()
+        if use := self._check_unused():
+            self._note_times(use)
         if not self.server_id.proxy_id.gateway_url:
             self._proxy().put_route(self._prepare_route())
             return
-        self._note_when_to_wake()
         self._proxy().put_route(self._prepare_route(self._prepare_waking_pages()))
         until = time.monotonic() + READY_SECONDS
         # The gateway wakes nobody for this question, and answers it itself.
@@ -359,6 +360,8 @@ class SaasTenant(models.Model):
             time.sleep(READY_INTERVAL)
 
     def _step_pause(self):
+        """Pause it, unless somebody came before the gateway held whoever comes."""
+        self._check_unused()
         driver = self._driver()
         if driver.observe(self.uid).phase != Phase.STOPPED:
             driver.pause(self.uid)

@@ -18,6 +18,7 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from ..engine import sealing
 from ..engine.driver import Phase
 from ..engine.fake import FakeDatabaseServer, FakeDriver, FakeProxy
+from ..engine.tenant_use import Use
 from ..models import saas_sealed_mixin, saas_tenant_actions, saas_tenant_steps
 
 IMAGE = "saas-odoo:19.0"
@@ -85,7 +86,7 @@ class SaasCommon(TransactionCase):
         self.routes = FakeProxy()
         self.databases = FakeDatabaseServer()
         self.answers = True
-        self.use = None
+        self.use = Use(idle=60, transactions=0)
         self._use_fakes()
 
     @classmethod
@@ -121,7 +122,11 @@ class SaasCommon(TransactionCase):
                 lambda _self: self.databases,
             ),
             ("saas.tenant", "_answers", lambda tenant: self._tenant_answers(tenant)),
-            ("saas.tenant", "_ask_use", lambda tenant: self.use),
+            (
+                "saas.tenant",
+                "_ask_uses",
+                lambda tenants: dict.fromkeys(tenants, self.use),
+            ),
         ):
             self.patch(registry[model], method, fake)
 
