@@ -4,6 +4,7 @@ Each of them fits without scrolling sideways, and axe finds nothing serious in t
 visitors and customers, nor in what is ours in those of the back office.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -424,9 +425,22 @@ def test_the_back_office(master, new_desk, make_tenant, plan, recovery, office_g
     [numbers["backup_policy"], *_] = master.search("saas.backup.policy", [])
     # Otherwise the first page asks a service of Odoo's about the company.
     master.call("res.company", "write", 1, {"iap_enrich_auto_done": True})
-    for size in (DESK, PHONE):
-        look_around(new_desk(viewport=size), office_gallery, numbers)
+    with sleepy(master, plan):
+        for size in (DESK, PHONE):
+            look_around(new_desk(viewport=size), office_gallery, numbers)
     assert not office_gallery.flaws, "\n".join(office_gallery.flaws)
+
+
+@contextlib.contextmanager
+def sleepy(master, plan):
+    """Have a plan whose tenants sleep, with all that can be said about it."""
+    values = {"sleep_minutes": 30, "stop_minutes": 240, "awake_days": "workdays"}
+    values |= {"awake_from": 8.5, "awake_until": 18, "awake_tz": "Europe/Lisbon"}
+    [before] = master.call("saas.plan", "read", [plan], list(values))
+    master.call("saas.plan", "write", plan, values)
+    yield
+    before.pop("id")
+    master.call("saas.plan", "write", plan, before)
 
 
 def look_around(desk, gallery, numbers):

@@ -146,10 +146,11 @@ class SaasTenant(models.Model):
     def _check_hours(self):
         hours = self.plan_id._get_awake_hours()
         if end := hours.find_end(fields.Datetime.now()):
-            end = fields.Datetime.to_string(end)
             raise RefusedError(
                 self.env._(
-                    "The plan of %s keeps it awake until %s UTC.", self.name, end
+                    "The plan of %(name)s keeps it awake until %(end)s UTC.",
+                    name=self.name,
+                    end=fields.Datetime.to_string(end),
                 ),
                 reason="busy",
             )
