@@ -96,6 +96,8 @@ BATCH_KINDS = (
     "start",
     "stop",
     "restart",
+    "sleep",
+    "wake",
     "suspend",
     "resume",
     "delete",

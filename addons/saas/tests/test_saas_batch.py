@@ -55,6 +55,8 @@ class TestBatch(SaasCommon):
             ("stop", "stopped"),
             ("start", "running"),
             ("restart", "running"),
+            ("sleep", "sleeping"),
+            ("wake", "running"),
             ("suspend", "suspended"),
             ("resume", "running"),
         ):
@@ -236,7 +238,15 @@ class TestBatch(SaasCommon):
         )
 
     def test_the_actions_of_the_list_open_the_batch(self):
-        for name in ("provision", "start", "stop", "restart", "resume"):
+        for name in (
+            "provision",
+            "start",
+            "stop",
+            "restart",
+            "sleep",
+            "wake",
+            "resume",
+        ):
             with self.subTest(name=name):
                 action = self.run_server_action(name, self.all)
                 batch = self.env["saas.batch"].browse(action["res_id"])
