@@ -71,21 +71,29 @@ def observe(uid):
 
 
 def read_sleeper(uid):
-    """Return where a tenant answers when awake, and the time of that word.
+    """Return what a tenant answers when awake, and the time of that word.
 
     Both are empty for whoever does not sleep.
     """
     path = ROUTES / f"{uid}.json"
     try:
-        return json.loads(path.read_bytes()).get("http", ""), path.stat().st_mtime_ns
+        words, written = json.loads(path.read_bytes()), path.stat().st_mtime_ns
     except (OSError, ValueError):
-        return "", 0
+        return [], 0
+    main, websocket = words.get("http"), words.get("websocket")
+    if not main:
+        return [], written
+    pages = [f"{main}/web/health"]
+    # With workers another process takes websockets.
+    if websocket and websocket != main:
+        pages.append(f"{websocket}/websocket/health")
+    return pages, written
 
 
 def wake(uid):
     """Wake a tenant that sleeps; whether it is awake."""
-    url, written = read_sleeper(uid) if UID.fullmatch(uid) else ("", 0)
-    if not url:
+    pages, written = read_sleeper(uid) if UID.fullmatch(uid) else ([], 0)
+    if not pages:
         return False
     state = observe(uid)
     if state == "running" and woken.get(uid) != written:
@@ -97,9 +105,9 @@ def wake(uid):
     if state in STOPPED:
         with starts:
             call("POST", uid, "start")
-            awake = wait_until_answers(url)
+            awake = wait_until_answers(pages)
     else:
-        awake = bool(state) and wait_until_answers(url)
+        awake = bool(state) and wait_until_answers(pages)
     if awake:
         woken[uid] = written
     return awake
@@ -113,23 +121,26 @@ def wait_until_paused(uid):
     return state
 
 
-def wait_until_answers(url):
+def wait_until_answers(pages):
     until = time.monotonic() + SECONDS_TO_ANSWER
-    while not answers(url):
+    while not all(map(answers, pages)):
         if time.monotonic() > until:
             return False
         time.sleep(INTERVAL)
     return True
 
 
-def answers(url):
+def answers(page):
     """Whether a tenant says that it is well; where else it points is not followed."""
-    connection = http.client.HTTPConnection(
-        urllib.parse.urlsplit(url).netloc, timeout=5
-    )
+    where = urllib.parse.urlsplit(page)
+    connection = http.client.HTTPConnection(where.netloc, timeout=5)
+    # A database without websockets has no page for them, which is an answer too.
+    well = (http.HTTPStatus.OK,)
+    if where.path == "/websocket/health":
+        well += (http.HTTPStatus.NOT_FOUND,)
     try:
-        connection.request("GET", "/web/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
+        connection.request("GET", where.path)
+        return connection.getresponse().status in well
     except (OSError, http.client.HTTPException):
         return False
     finally:

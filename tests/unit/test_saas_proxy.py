@@ -161,10 +161,10 @@ def test_a_sleeping_tenant_s_route_asks_the_gateway_before_each_request():
 def test_the_file_of_a_sleeping_tenant_says_where_it_answers(proxy, tmp_path):
     proxy.put_route(ASLEEP)
     words = json.loads((tmp_path / f"{UID}.json").read_bytes())
-    assert words["http"] == ROUTE.http
+    assert (words["http"], words["websocket"]) == (ROUTE.http, ROUTE.websocket)
     proxy.put_route(CLOSED)
     words = json.loads((tmp_path / f"{UID}.json").read_bytes())
-    assert words["http"] == ""
+    assert (words["http"], words["websocket"]) == ("", "")
 
 
 def test_a_sleeping_tenant_without_a_gateway_is_a_fault(tmp_path):

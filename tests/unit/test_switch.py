@@ -69,6 +69,15 @@ class Odoo(http.server.BaseHTTPRequestHandler):
         self.send_response(200 if awake else 503)
         self.end_headers()
 
+
+class Websockets(Odoo):
+    """The process that takes websockets, where Odoo has workers."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.send_response(self.server.status)
+        self.end_headers()
+
     def log_message(self, *_args):
         pass
 
@@ -118,6 +127,19 @@ def test_who_sleeps_is_woken_in_its_own_way(switch, engine, state, verb):
     engine.state = state
     assert switch.wake(UID)
     assert engine.verbs == [verb]
+
+
+@pytest.mark.parametrize(("status", "awake"), [(200, True), (404, True), (502, False)])
+def test_one_with_workers_is_awake_when_it_takes_websockets_too(
+    switch, engine, proxy, sleeper, status, awake
+):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Websockets)
+    server.status, server.asked = status, []
+    with gateway_image.running(server):
+        websocket = f"http://127.0.0.1:{server.server_port}"
+        proxy.put_route(dataclasses.replace(sleeper, websocket=websocket))
+        assert switch.wake(UID) is awake
+    assert set(server.asked) == {"/websocket/health"}
 
 
 def test_who_is_awake_already_is_left_alone(switch, engine):

@@ -282,9 +282,8 @@ class TraefikProxy(Proxy):
         name = _file_name(route.uid)
         # A route never leads to a page whose words are not there.
         if route.pages:
-            self._files.write(
-                _pages_name(route.uid), _dump_pages(route.pages, route.http)
-            )
+            words = _dump_pages(route.pages, route.http, route.websocket)
+            self._files.write(_pages_name(route.uid), words)
         self._files.write(name, content.encode())
         if not route.pages:
             self._files.remove(_pages_name(route.uid))
@@ -478,9 +477,13 @@ def _pages_name(uid: str) -> str:
     return f"{uid}.json"
 
 
-def _dump_pages(pages: tuple[Page, ...], http: str = "") -> bytes:
+def _dump_pages(pages: tuple[Page, ...], http: str = "", websocket: str = "") -> bytes:
     """Words of a page; of a tenant that sleeps also where it answers when awake."""
-    words = {"http": http, "pages": [dataclasses.asdict(page) for page in pages]}
+    words = {
+        "http": http,
+        "websocket": websocket,
+        "pages": [dataclasses.asdict(page) for page in pages],
+    }
     return json.dumps(words, indent=1).encode()
 
 
