@@ -109,17 +109,20 @@ class SaasTenant(models.Model):
 
     def _think_again(self):
         """Have new times of the plan count at once, for sleepers as well."""
-        now = fields.Datetime.now()
-        for tenant in self.sudo().filtered(
-            lambda t: t.state in ("running", "sleeping")
-        ):
+        tenants, now = self.sudo(), fields.Datetime.now()
+        tenants.filtered(lambda t: t.state == "running").look_on = False
+        for tenant in tenants.filtered(lambda t: t.state == "sleeping"):
             hours = tenant.plan_id._get_awake_hours()
-            if tenant.state == "running":
-                tenant.look_on = False
-            elif hours.find_end(now):
-                tenant.wake_on = now
-            else:
-                tenant._wake_not_after(hours.find_begin(now))
+            tenant.look_on = tenant._get_rest_on()
+            tenant._wake_not_after(
+                now if hours.find_end(now) else hours.find_begin(now)
+            )
+
+    def _get_rest_on(self):
+        """Return when one that falls asleep now is stopped, False for never."""
+        plan = self.plan_id
+        minutes = max(plan.stop_minutes - plan.sleep_minutes, 0)
+        return plan.stop_minutes and fields.Datetime.now() + timedelta(minutes=minutes)
 
     # === WHOEVER ASKS FOR IT === #
 
@@ -183,10 +186,9 @@ class SaasTenant(models.Model):
 
     def _note_times(self, use):
         """Note when one that falls asleep now is stopped, and when it is woken."""
-        now, plan = fields.Datetime.now(), self.plan_id
-        rest = timedelta(minutes=max(plan.stop_minutes - plan.sleep_minutes, 0))
-        self.look_on = plan.stop_minutes and now + rest
-        self.wake_on = plan._get_awake_hours().find_begin(now)
+        now = fields.Datetime.now()
+        self.look_on = self._get_rest_on()
+        self.wake_on = self.plan_id._get_awake_hours().find_begin(now)
         seconds = use.count_seconds_to_wake()
         if seconds is not None:
             self._wake_not_after(now + timedelta(seconds=seconds))

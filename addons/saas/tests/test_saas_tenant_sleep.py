@@ -257,6 +257,8 @@ class TestTenantSleep(SaasCommon):
             self.assertFalse(self.tenant.wake_on)
             self.keep_awake()
             self.assertEqual(self.tenant.wake_on, datetime(2026, 1, 5, 8))
+            self.plan.stop_minutes = 60
+            self.assertEqual(self.tenant.look_on, datetime(2026, 1, 5, 5, 30))
             self.plan.awake_from = 6
             self.assertEqual(self.tick(), ["wake"])
             self.assertEqual(self.tenant.state, "running")
