@@ -387,10 +387,14 @@ def _set_parameters(cursor: Cursor, parameters: dict[str, str]) -> None:
 
 def _postpone_actions(cursor: Cursor) -> None:
     """Have nobody's Odoo begin with all that was due when its template was built."""
-    cursor.execute(
-        "UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'utc' + interval '1 hour'"
-        " WHERE nextcall < now() AT TIME ZONE 'utc' + interval '1 hour'"
-    )
+    for table, column in (("ir_cron", "nextcall"), ("ir_cron_trigger", "call_at")):
+        cursor.execute(
+            sql.SQL(
+                "UPDATE {table} SET {column} = later FROM (SELECT"
+                " now() AT TIME ZONE 'utc' + interval '1 hour' AS later) AS moment"
+                " WHERE {column} < later"
+            ).format(table=sql.Identifier(table), column=sql.Identifier(column))
+        )
 
 
 def _signal(cursor: Cursor) -> None:
