@@ -20,7 +20,7 @@ PAUSE = 2.0
 """Seconds between two samples, so that one does not pay for the end of the other."""
 
 
-GROUPS = {"tenant": "ABECD", "backup": "FGHIJKLMNOP", "wake": "QRSTUV"}
+GROUPS = {"tenant": "ABECD", "backup": "FGHIJKLMNOP", "wake": "QRSTU"}
 
 
 def main(only: str = "") -> int:

@@ -2,10 +2,10 @@
 
 Q, R: the first page of one that is paused, and of one that is stopped
 S, T: 200 first requests at once, half of them forms, until the last is answered
-U, V: a request to one that has slept and is awake, and to one that never sleeps
+U: what a request to one that has slept and is awake takes more than to one that never
+    sleeps; as a part of it, as long as the master has not seen that it was woken
 
-All of Q to T lose nothing, or they fail. Beside U it is told what a request takes as
-long as the master has not seen that the tenant was woken: such a one still asks.
+Q to T lose nothing, or they fail.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from .report import Measured
 MODULES = "base"
 TOGETHER = 200
 IN_A_ROW = 300
+SMALL = "/web/static/img/favicon.ico"
 CALL = {"jsonrpc": "2.0", "method": "call", "params": {}}
 
 
@@ -117,19 +118,6 @@ class Sleeper:
             raise BenchError("a first request was answered by something else")
         return taken
 
-    def ask_in_a_row(self) -> float:
-        """The median of many small requests on one connection."""
-        url = f"{self.url}/web/static/img/favicon.ico"
-        taken = []
-        with requests.Session() as session:
-            for _number in range(IN_A_ROW):
-                began = time.monotonic()
-                answer = session.get(url, timeout=SECONDS)
-                taken.append(time.monotonic() - began)
-                if answer.status_code != 200:
-                    raise BenchError(f"a request was answered {answer.status_code}")
-        return statistics.median(taken)
-
     def is_seen_awake(self) -> bool:
         domain = [["tenant_id", "=", self.id], ["state", "in", ["pending", "running"]]]
         master = self._bench.master
@@ -171,35 +159,43 @@ class Crowd:
 
 
 class Awake:
-    """A request to one that has been asleep, once nothing stands in its way."""
+    """What it costs to have slept, for those who come later."""
 
     key = "U"
 
-    def __init__(self, sleeper: Sleeper) -> None:
+    def __init__(self, sleeper: Sleeper, other: Sleeper) -> None:
         self._sleeper = sleeper
-
-    def measure(self) -> Measured:
-        sleeper = self._sleeper
-        sleeper.sleep(stopped=False)
-        sleeper.visit()
-        unseen = sleeper.ask_in_a_row()
-        wait(sleeper.is_seen_awake, interval=1)
-        return Measured(sleeper.ask_in_a_row(), {"as long as nobody saw it": unseen})
-
-
-class Usual:
-    """A request to one that never slept."""
-
-    key = "V"
-
-    def __init__(self, other: Sleeper) -> None:
         self._other = other
 
     def measure(self) -> Measured:
-        return Measured(self._other.ask_in_a_row())
+        self._sleeper.sleep(stopped=False)
+        self._sleeper.visit()
+        unseen, _usual = self._compare()
+        wait(self._sleeper.is_seen_awake, interval=1)
+        awake, usual = self._compare()
+        parts = {
+            "one that has slept": awake,
+            "one that never slept": usual,
+            "one that was woken, as long as nobody saw it": unseen,
+        }
+        return Measured(awake - usual, parts)
+
+    def _compare(self) -> tuple[float, float]:
+        """The medians of many small requests to both, by turns."""
+        both = (self._sleeper, self._other)
+        taken: dict[Sleeper, list[float]] = {one: [] for one in both}
+        with requests.Session() as session:
+            for _number, one in itertools.product(range(IN_A_ROW), both):
+                began = time.monotonic()
+                answer = session.get(f"{one.url}{SMALL}", timeout=SECONDS)
+                taken[one].append(time.monotonic() - began)
+                if answer.status_code != 200:
+                    raise BenchError(f"a request was answered {answer.status_code}")
+        sleeper, other = (statistics.median(taken[one]) for one in both)
+        return sleeper, other
 
 
-def find_makers(bench: Bench) -> dict[str, Callable[[], First | Crowd | Awake | Usual]]:
+def find_makers(bench: Bench) -> dict[str, Callable[[], First | Crowd | Awake]]:
     """What makes the arms, by their keys."""
     all_of = Dormitory(bench)
     return {
@@ -207,6 +203,5 @@ def find_makers(bench: Bench) -> dict[str, Callable[[], First | Crowd | Awake | 
         "R": lambda: First("R", all_of.sleeper, stopped=True),
         "S": lambda: Crowd("S", all_of.sleeper, stopped=False),
         "T": lambda: Crowd("T", all_of.sleeper, stopped=True),
-        "U": lambda: Awake(all_of.waker),
-        "V": lambda: Usual(all_of.other),
+        "U": lambda: Awake(all_of.waker, all_of.other),
     }
