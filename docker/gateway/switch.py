@@ -32,7 +32,7 @@ STOPPED = ("created", "exited")
 
 # Each start costs a second of a core: more at once are all late.
 starts = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))
-# Tenants that were awake, and since which writing of their file.
+# Tenants that were woken, and from which sleep.
 woken: dict[str, int] = {}
 
 
@@ -71,34 +71,33 @@ def observe(uid):
 
 
 def read_sleeper(uid):
-    """Return what a tenant answers when awake, and the time of that word.
+    """Return what a tenant answers when awake, and since when it sleeps.
 
     Both are empty for whoever does not sleep.
     """
-    path = ROUTES / f"{uid}.json"
     try:
-        words, written = json.loads(path.read_bytes()), path.stat().st_mtime_ns
+        words = json.loads((ROUTES / f"{uid}.json").read_bytes())
     except (OSError, ValueError):
         return [], 0
     main, websocket = words.get("http"), words.get("websocket")
     if not main:
-        return [], written
+        return [], 0
     pages = [f"{main}/web/health"]
     # With workers another process takes websockets.
     if websocket and websocket != main:
         pages.append(f"{websocket}/websocket/health")
-    return pages, written
+    return pages, words.get("since", 0)
 
 
 def wake(uid):
     """Wake a tenant that sleeps; whether it is awake."""
-    pages, written = read_sleeper(uid) if UID.fullmatch(uid) else ([], 0)
+    pages, since = read_sleeper(uid) if UID.fullmatch(uid) else ([], 0)
     if not pages:
         return False
     state = observe(uid)
-    if state == "running" and woken.get(uid) != written:
+    if state == "running" and woken.get(uid) != since:
         state = wait_until_paused(uid)
-    if state == "running" and woken.get(uid) == written:
+    if state == "running" and woken.get(uid) == since:
         return True
     if state == "paused":
         call("POST", uid, "unpause")
@@ -109,7 +108,7 @@ def wake(uid):
     else:
         awake = bool(state) and wait_until_answers(pages)
     if awake:
-        woken[uid] = written
+        woken[uid] = since
     return awake
 
 

@@ -164,7 +164,16 @@ def test_the_file_of_a_sleeping_tenant_says_where_it_answers(proxy, tmp_path):
     assert (words["http"], words["websocket"]) == (ROUTE.http, ROUTE.websocket)
     proxy.put_route(CLOSED)
     words = json.loads((tmp_path / f"{UID}.json").read_bytes())
-    assert (words["http"], words["websocket"]) == ("", "")
+    assert not words.keys() & {"http", "websocket", "since"}
+
+
+def test_each_sleep_has_a_moment_of_its_own(proxy, tmp_path):
+    moments = set()
+    for _time in range(3):
+        proxy.put_route(ASLEEP)
+        words = json.loads((tmp_path / f"{UID}.json").read_bytes())
+        moments.add(words["since"])
+    assert len(moments) == 3
 
 
 def test_a_sleeping_tenant_without_a_gateway_is_a_fault(tmp_path):

@@ -165,8 +165,6 @@ def test_who_was_to_be_put_to_sleep_and_was_not_is_awake(switch, engine):
 
 def test_who_sleeps_again_is_awake_only_after_that_too(switch, engine, proxy, sleeper):
     assert switch.wake(UID)
-    proxy.delete_route(UID)
-    time.sleep(0.01)
     proxy.put_route(sleeper)
     threading.Timer(0.1, setattr, (engine, "state", "paused")).start()
     assert switch.wake(UID)

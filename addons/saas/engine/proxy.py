@@ -282,8 +282,7 @@ class TraefikProxy(Proxy):
         name = _file_name(route.uid)
         # A route never leads to a page whose words are not there.
         if route.pages:
-            words = _dump_pages(route.pages, route.http, route.websocket)
-            self._files.write(_pages_name(route.uid), words)
+            self._files.write(_pages_name(route.uid), _dump_words(route))
         self._files.write(name, content.encode())
         if not route.pages:
             self._files.remove(_pages_name(route.uid))
@@ -477,13 +476,22 @@ def _pages_name(uid: str) -> str:
     return f"{uid}.json"
 
 
-def _dump_pages(pages: tuple[Page, ...], http: str = "", websocket: str = "") -> bytes:
-    """Words of a page; of a tenant that sleeps also where it answers when awake."""
-    words = {
-        "http": http,
-        "websocket": websocket,
-        "pages": [dataclasses.asdict(page) for page in pages],
-    }
+def _dump_words(route: Route) -> bytes:
+    """Words of a page; of a tenant that sleeps also where it answers when awake.
+
+    Each sleep has its own moment, so that who was woken from the last one is not taken
+    for awake in this one.
+    """
+    if not route.is_asleep:
+        return _dump_pages(route.pages)
+    since = time.time_ns()
+    return _dump_pages(
+        route.pages, http=route.http, websocket=route.websocket, since=since
+    )
+
+
+def _dump_pages(pages: tuple[Page, ...], **facts: str | int) -> bytes:
+    words = {**facts, "pages": [dataclasses.asdict(page) for page in pages]}
     return json.dumps(words, indent=1).encode()
 
 
