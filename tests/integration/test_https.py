@@ -309,6 +309,7 @@ def test_an_own_domain_sends_visitors_on_to_the_tenant_s_address(stage, certific
 def test_the_worker_sees_by_http_whether_master_and_tenant_answer(stage, certificates):
     for host in (MASTER, ALFA):
         assert stage.ask(host, "/web/health").status == 200
+    assert stage.ask(ALFA, "/saas/use").status == 200
     assert stage.ask(OWN, "/web/health").status == 301
     assert stage.ask(ALFA, "/web/health/x").status == 301
 

@@ -265,6 +265,31 @@ def test_where_visitors_need_tls_the_worker_still_sees_whether_a_tenant_answers(
     assert health["rule"] == f"{routers[UID]['rule']} && Path(`/web/health`)"
     assert health["service"] == UID
     assert "tls" not in health
+    assert routers[f"{UID}-use"] == {
+        **health,
+        "rule": f"{routers[UID]['rule']} && Path(`/saas/use`)",
+    }
+
+
+def test_it_sees_the_process_of_the_websockets_of_one_with_workers():
+    settings = dataclasses.replace(SECURE, health_entry_points=("web",))
+    routers = make_configuration(ROUTE, settings)["http"]["routers"]
+    assert routers[f"{UID}-alive"] == {
+        **routers[f"{UID}-health"],
+        "rule": f"{routers[UID]['rule']} && Path(`/websocket/health`)",
+        "service": f"{UID}-websocket",
+    }
+    assert f"{UID}-alive" not in make_configuration(PLAIN, settings)["http"]["routers"]
+
+
+def test_it_does_not_see_that_a_sleeper_answers_which_would_wait():
+    settings = dataclasses.replace(
+        SECURE, health_entry_points=("web",), gateway=GATEWAY
+    )
+    routers = make_configuration(ASLEEP, settings)["http"]["routers"]
+    assert routers.keys() & {f"{UID}-{n}" for n in ("use", "health", "alive")} == {
+        f"{UID}-use"
+    }
 
 
 def test_host_names_that_send_visitors_on_have_a_router_of_their_own():

@@ -202,7 +202,7 @@ class TraefikSettings:
     :param entry_points: names of Traefik's entry points; none means all default ones
     :param bool tls: whether these speak TLS themselves
     :param health_entry_points: those without TLS where the worker, and nobody's
-        secret, may still see whether a tenant answers
+        secret, may still see whether a tenant answers and is used
     :param str certificate_resolver: Traefik's name for whoever gives certificates;
         empty where all of them are given
     :param covered: host names for which there is a certificate without asking, also
@@ -251,6 +251,12 @@ CLOSED_PATHS = (
 
 HEALTH_PATH = "/web/health"
 """Where Odoo says that it answers, to anybody and without a word more."""
+
+WEBSOCKET_HEALTH_PATH = "/websocket/health"
+"""The same of the process that takes websockets."""
+
+USE_PATH = "/saas/use"
+"""Where it says to the master alone whether it is used."""
 
 PAGE_HEADER = "X-Saas-Page"
 """Tells the gateway whose page it is to show; visitors' own is replaced."""
@@ -348,20 +354,33 @@ def make_configuration(route: Route, settings: TraefikSettings) -> dict[str, Any
             settings,
             _make_tls(route.redirects, settings),
         )
-    # Who asks a sleeping one whether it answers would wait until it is awake.
-    if settings.health_entry_points and not route.is_asleep:
-        routers[f"{uid}-health"] = {
-            "rule": f"{rule} && Path(`{HEALTH_PATH}`)",
-            "service": uid,
-            "middlewares": [f"{uid}-rate", f"{uid}-headers"],
-            "entryPoints": list(settings.health_entry_points),
-        }
+    if settings.health_entry_points:
+        routers |= _make_looks(route, rule, settings)
     return {
         "http": {
             "routers": routers,
             "services": services,
             "middlewares": _make_middlewares(route, settings),
         }
+    }
+
+
+def _make_looks(route: Route, rule: str, settings: TraefikSettings) -> dict[str, Any]:
+    """What the worker looks at without TLS, and no visitor is sent on from."""
+    looks = {"use": (USE_PATH, route.uid)}
+    # Who asks a sleeping one whether it answers would wait until it is awake.
+    if not route.is_asleep:
+        looks["health"] = (HEALTH_PATH, route.uid)
+        if route.websocket != route.http:
+            looks["alive"] = (WEBSOCKET_HEALTH_PATH, f"{route.uid}-websocket")
+    return {
+        f"{route.uid}-{name}": {
+            "rule": f"{rule} && Path(`{path}`)",
+            "service": service,
+            "middlewares": [f"{route.uid}-rate", f"{route.uid}-headers"],
+            "entryPoints": list(settings.health_entry_points),
+        }
+        for name, (path, service) in looks.items()
     }
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import requests
 
+from .proxy import USE_PATH
+
 _logger = logging.getLogger(__name__)
 
-PATH = "/saas/use"
 TIMEOUT = 3
 
 SOON = 300
@@ -91,7 +92,7 @@ def ask(question: Question) -> Use | None:
     """Ask a tenant about its use; None where it says nothing that can be read."""
     try:
         answer = requests.post(
-            f"{question.url}{PATH}",
+            f"{question.url}{USE_PATH}",
             data={"token": question.token},
             headers={"Host": question.host},
             timeout=TIMEOUT,
