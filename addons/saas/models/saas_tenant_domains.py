@@ -134,7 +134,7 @@ class SaasTenant(models.Model):
         if self._find_kind_of_rest():
             self._step_page()
         elif self.wanted == "sleeping":
-            self._step_doze()
+            self._lead_by_gateway()
         else:
             self._step_route()
 

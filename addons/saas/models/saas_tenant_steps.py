@@ -345,6 +345,10 @@ class SaasTenant(models.Model):
         self._check_may_run()
         if use := self._check_unused():
             self._note_times(use)
+        self._lead_by_gateway()
+
+    def _lead_by_gateway(self):
+        """Have its address wake it, and wait until that counts."""
         if not self.server_id.proxy_id.gateway_url:
             self._proxy().put_route(self._prepare_route())
             return

@@ -13,6 +13,7 @@ from ..engine import domain_proof
 from ..engine.driver import Phase
 from ..engine.errors import RefusedError
 from ..engine.fake import LostProxy
+from ..engine.tenant_use import Use
 from .common import SaasCommon
 
 HOST = "shop.alfa.example"
@@ -389,6 +390,15 @@ class TestRename(DomainCommon):
         self.assertTrue(route.is_asleep)
         self.assertEqual(self.tenant.state, "sleeping")
         self.assertEqual(self.driver.observe(self.tenant.uid).phase, Phase.PAUSED)
+
+    def test_one_that_a_visitor_has_just_woken_is_renamed_while_it_is_used(self):
+        self.tenant.action_sleep()
+        self.run_operations()
+        self.driver.unpause(self.tenant.uid)
+        self.use = Use(idle=0, transactions=1)
+        self.rename()
+        self.assertEqual(self.route().hosts, ("beta.odoo.localhost",))
+        self.assertEqual(self.driver.observe(self.tenant.uid).phase, Phase.RUNNING)
 
     def test_a_draft_and_a_deleted_one_are_not_renamed(self):
         draft = self.create_tenant("gamma")
