@@ -21,7 +21,6 @@ import sys
 import threading
 import time
 
-import dns_stand_in
 import pytest
 from acme_stand_in import Authority, serve_records
 from cryptography import x509
@@ -41,6 +40,8 @@ from odoo.addons.saas.engine.proxy import (
     TraefikProxy,
     TraefikSettings,
 )
+
+import dns_stand_in
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 90  # a renewal that goes wrong is tried again after a minute

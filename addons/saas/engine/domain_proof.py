@@ -112,8 +112,11 @@ def _find_texts(
         answer = resolver.resolve(name, "TXT", lifetime=timeout, search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return frozenset()
+    except dns.exception.Timeout as error:
+        raise _silent("no answer in time") from error
     except (dns.exception.DNSException, OSError) as error:
-        raise _silent(str(error)) from error
+        # What it says names machines, which are nothing for customers.
+        raise _silent("its servers failed") from error
     return frozenset(
         b"".join(record.strings).decode(errors="replace") for record in answer
     )

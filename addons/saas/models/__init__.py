@@ -18,6 +18,7 @@ from . import saas_tenant_steps
 from . import saas_tenant_page
 from . import saas_tenant_sleep
 from . import saas_tenant_domains
+from . import saas_certificates
 from . import saas_tenant_actions
 from . import saas_operation_step
 from . import saas_operation

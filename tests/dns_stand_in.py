@@ -23,15 +23,16 @@ class Server(socketserver.ThreadingUDPServer):
 
     daemon_threads = True
 
-    def __init__(self, records):
-        super().__init__(("127.0.0.1", 0), Question)
+    def __init__(self, records, host):
+        super().__init__((host, 0), Question)
         self.records = records
         self.asked = []
         self.broken = False
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.server_address[1]}"
+        host, port = self.server_address
+        return f"{host}:{port}"
 
 
 class Question(socketserver.BaseRequestHandler):
@@ -57,8 +58,8 @@ class Question(socketserver.BaseRequestHandler):
 
 
 @contextlib.contextmanager
-def serve(records):
-    with Server(records) as server:
+def serve(records, host="127.0.0.1"):
+    with Server(records, host) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield server
