@@ -7,14 +7,22 @@ import copy
 import pathlib
 import re
 import runpy
+import textwrap
 
+import failures
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 MODELS = ROOT / "addons" / "saas" / "models"
 DIAGRAM = runpy.run_path(str(DOCS / "state_diagram.py"))
-PAGES = [ROOT / "README.md", ROOT / "docker" / "README.md", *DOCS.glob("*.md")]
+HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docker" / "README.md",
+    *DOCS.glob("*.md"),
+    *HOW_TO,
+]
 
 # Not for programs outside: a button's own answer, and what only the system sees.
 HIDDEN = {
@@ -190,6 +198,127 @@ def test_the_allowed_states_of_each_action_are_those_of_the_tables(tables):
     for kind, (sources, _target) in tables["TRANSITIONS"].items():
         if kind in rows and kind != "delete":
             assert sorted(rows[kind].split(", ")) == sorted(sources), kind
+
+
+# === HOW TO === #
+
+
+def find_rows():
+    """The first cell, its code words and the last cell of the rows at 3 a.m."""
+    for row in re.findall(
+        r"^\| (.*) \|$", read("docs/how-to/at-3-am.md"), re.MULTILINE
+    ):
+        first, *_cells, last = row.split(" | ")
+        words = re.search(r"((?:, |\s)`[a-z_]+`)+$", first)
+        yield first, set(re.findall("`([a-z_]+)`", words[0] if words else "")), last
+
+
+def test_the_code_of_the_addons_has_failures_to_tell():
+    found = {(word, sentence) for word, sentence, _file in failures.find_failures()}
+    assert ("no_room", "The server … has no room left.") in found
+    assert (
+        "unexpected",
+        "An unexpected error (…) stopped it. The job queue has the details.",
+    ) in found
+    assert ("disk_full", "has no disk space left") in found
+    assert ("boot", "Odoo ended with code ….") in found
+    assert ("merge_failed", "The restored files could not be added.") in found
+    assert ("", "Only SaaS managers may delete tenants.") in found
+
+
+def test_the_operator_at_3_am_finds_every_failure():
+    rows = list(find_rows())
+    missing = [
+        f"{file}: {sentence or 'its own sentence'} `{word}`"
+        for word, sentence, file in failures.find_failures()
+        if (word or failures.get_core(sentence))
+        and not any(
+            failures.get_core(sentence) in first and (not word or word in words)
+            for first, words, _last in rows
+        )
+    ]
+    assert not missing, (
+        "docs/how-to/at-3-am.md lacks rows. Add each to the table of where it comes "
+        "from, as: | SENTENCE `word` | what to do now | because | again, you or wait |"
+        " (without a word: | SENTENCE | what to do now | in the last table)\n"
+        + "\n".join(missing)
+    )
+
+
+def test_the_operator_at_3_am_finds_no_failure_that_is_gone():
+    known = {word for word, _sentence, _file in failures.find_failures()}
+    gone = {word for _first, words, _last in find_rows() for word in words - known}
+    assert not gone, (
+        "docs/how-to/at-3-am.md: no code gives these any more; remove their rows"
+    )
+
+
+def test_the_operator_at_3_am_reads_who_mends_each_failure():
+    for first, words, last in find_rows():
+        assert not words or last in ("again", "you", "wait"), first
+
+
+def find_backup_kinds():
+    tree = ast.parse(read("addons/saas_backup/const.py"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "BACKUP_KINDS":
+            return {key.value for key in node.value.keys}
+    raise AssertionError("BACKUP_KINDS has another name")
+
+
+def test_every_kind_of_operation_has_its_how_to(tables):
+    page = read("docs/how-to/operations.md")
+    kinds = set(tables["KINDS"]) | find_backup_kinds()
+    missing = {kind for kind in kinds if f"`{kind}`" not in page}
+    assert not missing, (
+        "docs/how-to/operations.md: add these to the first table, with a chapter on "
+        "when, what the customer notices, how staff and how a program asks; or to the "
+        "last table, where only the master asks"
+    )
+
+
+def test_every_action_has_its_how_to():
+    page = read("docs/how-to/operations.md")
+    actions = set()
+    for folder in (MODELS, BACKUP_MODELS):
+        for path in folder.glob("saas_*.py"):
+            if not path.name.startswith("saas_setup"):
+                actions |= model_members(path.name, folder)[1]
+    asked = {name for name in actions if name.startswith("action_")}
+    assert len(asked) > 20
+    missing = {name for name in asked if not re.search(rf"\b{name}\b", page)}
+    assert not missing, (
+        "docs/how-to/operations.md: add these to the chapter of what they do, under "
+        "“Program”"
+    )
+
+
+def make_anchor(heading):
+    """What a heading is called in links, as hosts of repositories make it."""
+    text = re.sub(r"[^\w\s-]", "", heading.strip().lower())
+    return re.sub(r"\s", "-", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_heading(page):
+    for target, anchor in re.findall(
+        r"\]\(([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8")
+    ):
+        if "://" in target:
+            continue
+        text = ((page.parent / target) if target else page).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        assert anchor in {make_anchor(heading) for heading in headings}, (
+            f"{target}#{anchor}"
+        )
+
+
+def test_every_program_in_the_how_to_can_be_read_by_python():
+    for page in HOW_TO:
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"^\n((?:(?: {4,}.*)?\n)+)", text, re.MULTILINE):
+            if "call(" in block or "model" in block:
+                compile(textwrap.dedent(block), page.name, "exec")
 
 
 # === OPERATING === #
