@@ -30,8 +30,8 @@ class Authority:
 
     def __init__(self, folder, port, *, http_port, dns, lifetime):
         self.directory = f"https://127.0.0.1:{port}/acme/local/directory"
+        folder.mkdir()
         self.root = folder / "data/caddy/pki/authorities/local/root.crt"
-        self._folder = folder
         settings = folder / "caddy.json"
         settings.write_text(json.dumps(_configure(port, dns, lifetime)))
         binary = pathlib.Path(sys.executable).with_name("caddy")
@@ -50,7 +50,11 @@ class Authority:
             stdout=self._log,
             stderr=self._log,
         )
-        self._wait()
+        try:
+            self._wait()
+        except AssertionError:
+            self.close()
+            raise
 
     def _wait(self):
         until = time.monotonic() + START_SECONDS

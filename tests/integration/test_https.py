@@ -44,7 +44,8 @@ from odoo.addons.saas.engine.proxy import (
 import dns_stand_in
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SECONDS = 90  # a renewal that goes wrong is tried again after a minute
+SECONDS = 30
+RESTARTS = 5
 MASTER = "saas.hosting.example"
 DOMAIN = "odoo.hosting.example"
 ALFA = f"alfa.{DOMAIN}"
@@ -98,6 +99,13 @@ class Proxy:
             )
             (folder / "etc" / pathlib.Path(path).name).write_text(text)
         (self.routes / "master.yml").symlink_to(folder / "etc/traefik-master.yml")
+
+    def lead_master_to(self, upstream):
+        """Have one server stand for the master and for the gateway."""
+        master = self.folder / "etc/traefik-master.yml"
+        _, _, port = upstream.rpartition(":")
+        text = re.sub(r"(\}\}):(8069|8070)\b", rf"\1:{port}", master.read_text())
+        master.write_text(text)
 
     def start(self):
         binary = pathlib.Path(sys.executable).with_name("traefik")
@@ -154,16 +162,16 @@ class Proxy:
         ):
             return secure.getpeercert()
 
-    def wait_for_certificate(self, host, context, *, but=None):
+    def wait_for_certificate(self, host, context, *, but=None, seconds=SECONDS):
         """Wait for a certificate that is trusted and is not a certain one."""
-        until = time.monotonic() + SECONDS
-        while True:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
             with contextlib.suppress(ssl.SSLError):
                 found = self.certificate(host, context)
                 if not but or found["serialNumber"] != but["serialNumber"]:
                     return found
-            assert time.monotonic() < until, (self.folder / "log").read_text()[-3000:]
             time.sleep(0.1)
+        raise TimeoutError((self.folder / "log").read_text()[-3000:])
 
 
 def names_of(certificate):
@@ -206,14 +214,14 @@ def upstream():
 def stage(tmp_path_factory, upstream):
     """The proxy, whom it asks, and the routes of a tenant with a domain of its own."""
     folder = tmp_path_factory.mktemp("https")
-    port = free_port()
-    records = {}
-    with dns_stand_in.serve(records) as dns, serve_records(records) as recorder:
-        address, _, upstream_port = upstream.removeprefix("http://").partition(":")
+    port, records = free_port(), {}
+    with contextlib.ExitStack() as stack:
+        dns = stack.enter_context(dns_stand_in.serve(records))
+        recorder = stack.enter_context(serve_records(records))
         proxy = Proxy(
             folder / "proxy",
-            SAAS_WEB_ADDRESS=address,
-            SAAS_GATEWAY_ADDRESS=address,
+            SAAS_WEB_ADDRESS="127.0.0.1",
+            SAAS_GATEWAY_ADDRESS="127.0.0.1",
             SAAS_ACME_EMAIL="ops@hosting.example",
             SAAS_ACME_SERVER=f"https://127.0.0.1:{port}/acme/local/directory",
             SAAS_ACME_HOURS="1",
@@ -221,12 +229,7 @@ def stage(tmp_path_factory, upstream):
             SAAS_ACME_DNS_RESOLVERS=dns.address,
             SAAS_ACME_DNS_WAIT="0",
         )
-        master = proxy.folder / "etc/traefik-master.yml"
-        text = master.read_text()
-        for known in ("8069", "8070"):
-            text = text.replace(f"}}}}:{known}", f"}}}}:{upstream_port}")
-        master.write_text(text)
-        (folder / "authority").mkdir()
+        proxy.lead_master_to(upstream)
         authority = Authority(
             folder / "authority",
             port,
@@ -234,9 +237,13 @@ def stage(tmp_path_factory, upstream):
             dns=dns.address,
             lifetime=LIFETIME,
         )
+        stack.callback(authority.close)
         shutil.copy(authority.root, proxy.folder / "etc/acme-ca.pem")
-        (proxy.folder / "etc/acme-dns.env").write_text(f"HTTPREQ_ENDPOINT={recorder}\n")
+        credentials = f"HTTPREQ_ENDPOINT={recorder}\n"
+        (proxy.folder / "etc/acme-dns.env").write_text(credentials)
         proxy.start()
+        stack.callback(proxy.stop)
+        proxy.dns = dns
         proxy.context = ssl.create_default_context(cafile=authority.root)
         settings = TraefikSettings(
             entry_points=("websecure",),
@@ -246,12 +253,7 @@ def stage(tmp_path_factory, upstream):
             covered=(f"*.{DOMAIN}",),
         )
         proxy.tenants = TraefikProxy(DirectoryRouteFiles(proxy.routes), settings)
-        proxy.dns = dns
-        try:
-            yield proxy
-        finally:
-            proxy.stop()
-            authority.close()
+        yield proxy
 
 
 @pytest.fixture(scope="module")
@@ -330,12 +332,22 @@ def test_a_look_at_a_certificate_tells_how_long_it_is_good_for(stage, certificat
 
 
 def test_certificates_that_end_soon_are_renewed_and_served(stage, certificates):
-    stage.stop()
-    stage.start()
     began = time.monotonic()
+    renewed = {}
+    for _try in range(RESTARTS):
+        # It looks for what ends soon when it starts. Where the authority asks before
+        # the routes are there, it would be asked again after minutes only.
+        stage.stop()
+        stage.start()
+        with contextlib.suppress(TimeoutError):
+            for host in certificates.keys() - renewed.keys():
+                renewed[host] = stage.wait_for_certificate(
+                    host, stage.context, but=certificates[host], seconds=10
+                )
+        if renewed.keys() == certificates.keys():
+            break
     for host, before in certificates.items():
-        renewed = stage.wait_for_certificate(host, stage.context, but=before)
-        assert names_of(renewed) == names_of(before)
+        assert names_of(renewed[host]) == names_of(before)
     print(f"renewing all three took {time.monotonic() - began:.1f} s")
 
 
