@@ -316,7 +316,8 @@ class SaasTenant(models.Model):
         "domain_ids.name",
         "domain_ids.main",
         "domain_ids.released_on",
-        "server_id.proxy_id",
+        "server_id.proxy_id.scheme",
+        "server_id.proxy_id.port",
     )
     def _compute_url(self):
         proxies = self.env["saas.proxy"].sudo()

@@ -31,7 +31,7 @@ class TestDomainPages(PagesCommon):
 
     def add(self, name=HOST):
         response = self.post(f"{self.path}/domains", {"name": name})
-        self.assertEqual(response.status_code, 303, self.text_of(response))
+        self.assertEqual(response.status_code, 303, response.text)
         return self.tenant.domain_ids.filtered(lambda d: d.name == name)
 
     def do(self, domain, action):
@@ -59,7 +59,7 @@ class TestDomainPages(PagesCommon):
             "Not proved yet",
             f"_saas-proof.{HOST}",
             domain.proof,
-            "by a CNAME record to alfa.odoo.localhost",
+            "by a CNAME record to this name: alfa.odoo.localhost",
         ):
             self.assertIn(words, text)
         self.assertNotIn("Make it the address", text)
