@@ -40,6 +40,7 @@ DATABASE = Path("/run/saas/db")
 STATE = Path("/var/lib/odoo")
 ROUTES = Path("/var/lib/saas/routes")
 CERTIFICATES = Path("/var/lib/traefik")
+DATABASES = Path("/run/saas/databases")
 MASTER_ROUTE = Path("/etc/traefik/traefik-master.yml")  # in the proxy's container
 
 
@@ -56,6 +57,8 @@ def main() -> int:
     own_folder(STATE, odoo.pw_uid, odoo.pw_gid, 0o750)
     own_folder(ROUTES, odoo.pw_uid, odoo.pw_gid, 0o755)
     own_certificates(os.environ.get("SAAS_PROXY_USER", "65532:65532"))
+    # Tenants' own database servers lay their sockets there.
+    own_folder(DATABASES, postgres, postgres, 0o755)
     with (DATABASE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = make_all((odoo.pw_uid, odoo.pw_gid), (postgres, postgres))

@@ -8,12 +8,13 @@ tells of a container:
 
 ``admin_password``, ``tenant_domain``, ``proxy`` (values of its record: address and
 certificates), ``stack``, ``network``,
-``subnet``, ``bridge``, ``docker_url``, ``tenant_gateway`` (where tenants reach
-PostgreSQL), ``proxy_url`` (where the worker reaches Traefik), ``gateway_url`` (where
-Traefik reaches the gateway), ``base_url``, ``host`` (the master's), ``languages``
-(codes, e.g. ``pt_BR``), ``mail_host`` (the stack's own mailbox, or empty),
-``mail_port`` and ``first_server`` (whether to make server, image and plans, or leave
-that to the set-up page).
+``subnet``, ``bridge``, ``databases`` (volume with the sockets of tenants' own database
+servers), ``docker_url``, ``tenant_gateway`` (where tenants reach PostgreSQL),
+``proxy_url`` (where the worker reaches Traefik), ``gateway_url`` (where Traefik reaches
+the gateway), ``base_url``, ``host`` (the master's), ``languages`` (codes, e.g.
+``pt_BR``), ``mail_host`` (the stack's own mailbox, or empty), ``mail_port`` and
+``first_server`` (whether to make server, image and plans, or leave that to the set-up
+page).
 """
 
 import json
@@ -183,6 +184,7 @@ def describe_stack(settings):
             "docker_network": settings["network"],
             "docker_subnet": settings["subnet"],
             "docker_bridge": settings["bridge"],
+            "docker_databases": settings["databases"],
         },
         "image_19": {
             "name": "Odoo 19.0",

@@ -28,9 +28,10 @@ find /usr/lib -name 'libLLVM*.so*' -delete
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log \
     /var/log/postgresql /tmp/install.sh
-mkdir -p /var/lib/postgresql/data /var/run/postgresql /run/saas/db /var/lib/pgbackrest
+mkdir -p /var/lib/postgresql/data /var/run/postgresql /run/saas/db \
+    /run/saas/postgres /var/lib/pgbackrest
 chown postgres:postgres /var/lib/postgresql /var/lib/postgresql/data \
-    /var/run/postgresql /run/saas/db /var/lib/pgbackrest
+    /var/run/postgresql /run/saas/db /run/saas/postgres /var/lib/pgbackrest
 chmod 0700 /var/lib/postgresql/data /run/saas/db
 # A tmpfs over it takes this mode, and belongs to root.
 chmod 1777 /var/run/postgresql

@@ -95,6 +95,7 @@ def setup_values(settings: Settings) -> dict[str, object]:
         "admin_password": settings.admin_password,
         "base_url": settings.url,
         "bridge": settings["SAAS_TENANT_BRIDGE"],
+        "databases": f"{settings.stack}_databases",
         "docker_url": "unix:///var/run/docker.sock",
         "first_server": settings.has_first_server,
         "languages": [code for code in settings["SAAS_LANGUAGES"].split(",") if code],

@@ -29,6 +29,8 @@ IMAGE_WITHOUT_USER = f"{STACK}:nouser"
 FOREIGN = f"{STACK}.foreign"
 LABELS = (f"{objects.LABEL_STACK}={STACK}", FOREIGN)
 
+DATABASES = f"{STACK}-databases"
+
 CONFIG = DockerConfig(
     url=SOCKET,
     stack=STACK,
@@ -36,6 +38,7 @@ CONFIG = DockerConfig(
     subnet=SUBNET,
     bridge=BRIDGE,
     toolbox=IMAGE,
+    databases=DATABASES,
 )
 
 # What the driver needs of an image, without an Odoo in it.
@@ -46,7 +49,10 @@ RUN groupadd --gid 4711 odoo \\
  && useradd --uid 4711 --gid odoo --home-dir /var/lib/odoo odoo \\
  && mkdir -p /etc/odoo /var/lib/odoo /mnt/source /mnt/extra-addons \\
     /mnt/store \\
- && chown odoo:odoo /etc/odoo /var/lib/odoo /mnt/store
+ && chown odoo:odoo /etc/odoo /var/lib/odoo /mnt/store \\
+ && useradd --uid 4712 postgres \\
+ && mkdir -p /var/lib/postgresql/data /run/saas/postgres \\
+ && chown postgres:postgres /var/lib/postgresql/data /run/saas/postgres
 VOLUME ["/var/lib/odoo", "/mnt/extra-addons"]
 USER odoo
 CMD ["sleep", "infinity"]
@@ -117,6 +123,7 @@ class DockerBench(Bench):
 
     def __init__(self, api: APIClient) -> None:
         self.api = api
+        api.create_volume(name=DATABASES, labels={FOREIGN: "1"})
         self.driver = DockerDriver(CONFIG)
 
     def unreachable(self):
@@ -194,6 +201,33 @@ class DockerBench(Bench):
         volumes = self.api.volumes(filters=filters)["Volumes"]
         shown += [self.api.inspect_volume(row["Name"]) for row in volumes]
         return json.dumps(shown, sort_keys=True)
+
+    def without_databases(self):
+        return DockerDriver(dataclasses.replace(CONFIG, databases=""))
+
+    def put_foreign_database(self, uid):
+        name = objects.database_name(uid)
+        self.put_container(name, {FOREIGN: "1"})
+        self.api.start(name)
+
+    def start_of_database(self, uid):
+        found = find(self.api.inspect_container, objects.database_name(uid))
+        if not found or found["State"]["Status"] != "running":
+            return ""
+        return f"{found['Id']} {found['State']['StartedAt']}"
+
+    def lose_database(self, uid):
+        self.api.remove_container(objects.database_name(uid), force=True)
+
+    def write_data(self, uid, name):
+        code, output = self.run_inside(
+            uid, "touch", f"{objects.DATA_DIRECTORY}/{name}", key="postgres"
+        )
+        assert code == 0, output
+
+    def has_data(self, uid, name):
+        path = f"{objects.DATA_DIRECTORY}/{name}"
+        return self.run_inside(uid, "test", "-e", path, key="postgres")[0] == 0
 
     def state_volume(self, uid):
         return objects.state_volume(uid)

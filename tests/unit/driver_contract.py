@@ -15,6 +15,8 @@ from collections.abc import Iterator
 import pytest
 
 from odoo.addons.saas.engine.driver import (
+    DATABASES,
+    DatabaseSpec,
     Driver,
     Limits,
     Observation,
@@ -82,6 +84,30 @@ class Bench(ABC):
         """All that the server shows about the tenant's things."""
 
     @abstractmethod
+    def without_databases(self) -> Driver:
+        """A driver of the same server, which has no place for database servers."""
+
+    @abstractmethod
+    def put_foreign_database(self, uid: str) -> None:
+        """Have something that is not ours carry the name of its database server."""
+
+    @abstractmethod
+    def start_of_database(self, uid: str) -> str:
+        """Which database server of the tenant it is; empty where none runs."""
+
+    @abstractmethod
+    def lose_database(self, uid: str) -> None:
+        """Remove the tenant's own database server, as by somebody's hand."""
+
+    @abstractmethod
+    def write_data(self, uid: str, name: str) -> None:
+        """Lay a file beside the data of the tenant's own database server."""
+
+    @abstractmethod
+    def has_data(self, uid: str, name: str) -> bool:
+        """Whether that file is there."""
+
+    @abstractmethod
     def task(self, key: str, exit_code: int | None = 0, **more: object) -> TaskSpec:
         """A task that ends with that code; None for one that does not end."""
 
@@ -105,6 +131,17 @@ class Bench(ABC):
             host=f"{uid}.odoo.localhost",
             limits=self.limits,
             files={"odoo.conf": b"db_password = " + SECRET},
+        )
+        return dataclasses.replace(spec, **more)
+
+    def database(self, uid: str = UID, **more: object) -> DatabaseSpec:
+        spec = DatabaseSpec(
+            uid=uid,
+            image=self.image,
+            port=6000,
+            limits=self.limits,
+            connections=30,
+            files={"saas_provisioner": SECRET},
         )
         return dataclasses.replace(spec, **more)
 
@@ -487,16 +524,132 @@ class DriverContract:
         assert volume in caught.value.message
         assert driver.observe_task(OTHER, "backup").phase == TaskPhase.ABSENT
 
+    # === DATABASE SERVERS OF TENANTS' OWN === #
+
+    def test_its_own_database_server_runs_beside_a_tenant_and_is_none(
+        self, bench, driver
+    ):
+        assert DATABASES in driver.capabilities()
+        bench.run(bench.spec(database=bench.database()))
+        assert bench.start_of_database(UID)
+        assert [seen.uid for seen in driver.list_tenants()] == [UID]
+
+    def test_ensuring_a_database_server_twice_leaves_one_that_was_not_restarted(
+        self, bench, driver
+    ):
+        driver.ensure_database(bench.database())
+        before = bench.start_of_database(UID)
+        driver.ensure_database(bench.database())
+        driver.ensure(bench.spec(database=bench.database()))
+        assert bench.start_of_database(UID) == before
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"connections": 40},
+            {"port": 6001},
+            {"limits": Limits(memory=128 * 2**20, cpus=0.5, processes=50)},
+            {"files": {"saas_provisioner": b"other"}},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_a_changed_database_server_is_replaced_and_keeps_its_data(
+        self, bench, driver, change
+    ):
+        driver.ensure_database(bench.database())
+        before = bench.start_of_database(UID)
+        bench.write_data(UID, "kept")
+        driver.ensure_database(bench.database(**change))
+        assert bench.start_of_database(UID) not in ("", before)
+        assert bench.has_data(UID, "kept")
+
+    def test_only_whether_it_has_one_changes_the_tenants_own_container(self, bench):
+        spec_hash, one = bench.driver.spec_hash, bench.database()
+        having = spec_hash(bench.spec(database=one))
+        assert having != spec_hash(bench.spec())
+        other = bench.database(connections=40)
+        assert spec_hash(bench.spec(database=other)) == having
+
+    def test_a_tenant_whose_database_server_is_lost_has_failed_until_it_is_back(
+        self, bench, driver
+    ):
+        spec = bench.spec(database=bench.database())
+        bench.run(spec)
+        bench.write_data(UID, "kept")
+        bench.lose_database(UID)
+        seen = driver.observe(UID)
+        assert (seen.phase, seen.message) == (
+            Phase.FAILED,
+            "Its own database server does not run.",
+        )
+        assert [row.phase for row in driver.list_tenants()] == [Phase.FAILED]
+        bench.run(spec)
+        assert bench.has_data(UID, "kept")
+
+    def test_a_stopped_tenant_keeps_its_database_server(self, bench, driver):
+        bench.run(bench.spec(database=bench.database()))
+        before = bench.start_of_database(UID)
+        driver.stop(UID)
+        assert bench.settle(UID, Phase.STOPPED)
+        assert bench.start_of_database(UID) == before
+
+    def test_a_database_server_goes_with_its_tenant(self, bench, driver):
+        bench.run(bench.spec(database=bench.database()))
+        driver.delete(UID, keep_data=False)
+        assert bench.everything() == []
+        assert driver.list_state() == frozenset()
+
+    def test_its_data_can_be_kept_for_later(self, bench, driver):
+        driver.ensure_database(bench.database())
+        bench.write_data(UID, "kept")
+        driver.delete(UID, keep_data=True)
+        assert bench.start_of_database(UID) == ""
+        assert driver.list_state() == {UID}
+        driver.ensure_database(bench.database())
+        assert bench.has_data(UID, "kept")
+
+    def test_a_foreign_database_server_is_neither_adopted_nor_removed(
+        self, bench, driver
+    ):
+        bench.put_foreign_database(UID)
+        before = bench.start_of_database(UID)
+        with refused("foreign"):
+            driver.ensure_database(bench.database())
+        driver.delete(UID, keep_data=False)
+        assert bench.start_of_database(UID) == before
+
+    def test_a_missing_image_of_a_database_server_is_told(self, bench, driver):
+        with refused("image_missing") as caught:
+            driver.ensure_database(bench.database(image=bench.missing_image))
+        assert bench.missing_image in caught.value.message
+        assert bench.start_of_database(UID) == ""
+
+    def test_a_server_without_place_for_them_refuses_database_servers(self, bench):
+        driver = bench.without_databases()
+        assert DATABASES not in driver.capabilities()
+        with refused("no_databases"):
+            driver.ensure(bench.spec(database=bench.database()))
+        assert driver.observe(UID).phase == Phase.ABSENT
+
+    def test_a_task_reaches_the_database_server_that_it_names(self, bench, driver):
+        with refused("source_missing") as caught:
+            driver.start_task(OTHER, bench.task("bring", database=UID))
+        assert UID in caught.value.message
+        driver.ensure_database(bench.database())
+        driver.start_task(OTHER, bench.task("bring", database=UID))
+        assert bench.finish(OTHER, "bring") == TaskPhase.DONE
+
     # === SECRETS AND FAULTS === #
 
     def test_a_secret_is_seen_neither_in_text_nor_in_an_inspection(self, bench, driver):
         secret = SECRET.decode()
-        bench.run(bench.spec())
+        database = bench.database()
+        bench.run(bench.spec(database=database))
         task = bench.task("init", exit_code=None, files={"odoo.conf": SECRET})
         driver.start_task(UID, task)
         shown = bench.inspection(UID)
         assert UID in shown
-        for text in (shown, repr(bench.spec()), repr(task), repr(driver)):
+        for text in (shown, *map(repr, (bench.spec(), database, task, driver))):
             assert secret not in text
 
     def test_a_server_that_does_not_answer_is_no_absence(self, bench):

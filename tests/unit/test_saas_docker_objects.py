@@ -8,7 +8,14 @@ import tarfile
 
 import pytest
 
-from odoo.addons.saas.engine.driver import Limits, Room, Target, TaskSpec, TenantSpec
+from odoo.addons.saas.engine.driver import (
+    DatabaseSpec,
+    Limits,
+    Room,
+    Target,
+    TaskSpec,
+    TenantSpec,
+)
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 from odoo.addons.saas_docker.engine import objects
 from odoo.addons.saas_docker.engine.objects import DockerConfig
@@ -398,3 +405,72 @@ def test_a_look_at_memory_and_disk_gets_no_volume_and_no_network():
     assert body["HostConfig"]["Mounts"] == []
     assert body["HostConfig"]["NetworkMode"] == "none"
     assert body["HostConfig"]["ReadonlyRootfs"] is True
+
+
+# === DATABASE SERVERS OF TENANTS' OWN === #
+
+
+DATABASE = DatabaseSpec(
+    uid=UID,
+    image="saas-postgres",
+    port=6003,
+    limits=LIMITS,
+    connections=32,
+    files={"saas_provisioner": b"secret"},
+)
+
+
+def test_a_database_server_is_hardened_in_no_network_and_holds_no_secret():
+    config = dataclasses.replace(CONFIG, databases="saas_databases")
+    body = objects.make_database(config, DATABASE)
+    assert len(body["Labels"].pop("saas.spec")) == 32
+    tmpfs = HARDENED["Tmpfs"] | {
+        "/var/run/postgresql": "rw,noexec,nosuid,nodev,size=1m,mode=1777"
+    }
+    name = f"saas-{UID}-postgres"
+    assert body == {
+        "Image": "saas-postgres",
+        "User": "postgres",
+        "Hostname": f"{UID}-postgres",
+        "Env": [
+            "PGPORT=6003",
+            "SAAS_DB_MAX_CONNECTIONS=32",
+            "SAAS_DB_SHARED_BUFFERS=128MB",
+            "SAAS_DB_SOCKETS=/run/saas/postgres,/run/saas/databases",
+        ],
+        "HostConfig": HARDENED
+        | {
+            "Tmpfs": tmpfs,
+            "ShmSize": 134217728,
+            "RestartPolicy": {"Name": "unless-stopped"},
+            "NetworkMode": "none",
+            "Mounts": [
+                _volume(name, "/var/lib/postgresql/data", copy=True),
+                _volume(f"{name}-config", "/run/saas/db"),
+                _volume(f"{name}-socket", "/run/saas/postgres", copy=True),
+                _volume("saas_databases", "/run/saas/databases"),
+            ],
+        },
+        "Labels": {
+            "saas.stack": "saas",
+            "saas.tenant": UID,
+            "saas.kind": "database",
+        },
+    }
+
+
+def test_a_tenant_and_its_tasks_can_use_the_socket_of_their_own_and_change_nothing():
+    tenant = objects.make_tenant(CONFIG, dataclasses.replace(SPEC, database=DATABASE))
+    task = TaskSpec("bring", "i", ("true",), LIMITS, database=UID)
+    drill = objects.make_task(CONFIG, TEMPLATE, task)
+    socket = _volume(
+        f"saas-{UID}-postgres-socket", "/run/saas/postgres", read_only=True
+    )
+    for body in (tenant, drill):
+        assert body["HostConfig"]["Mounts"][-1] == socket
+
+
+def test_no_task_is_called_like_a_database_server():
+    with pytest.raises(RefusedError) as caught:
+        objects.task_name(UID, "postgres")
+    assert caught.value.reason == "bad_name"

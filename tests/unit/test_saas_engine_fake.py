@@ -8,6 +8,7 @@ from driver_contract import OTHER, TEMPLATE, UID, Bench, DriverContract, refused
 from odoo.addons.saas.engine.driver import Phase, TaskPhase, TaskSpec
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 from odoo.addons.saas.engine.fake import (
+    FakeDatabaseContainer,
     FakeDatabaseServer,
     FakeDriver,
     FakeProxy,
@@ -72,7 +73,33 @@ class FakeBench(Bench):
         return set(self.driver.volumes)
 
     def everything(self):
-        return [*self.driver.containers, *self.driver.state, *self.driver.volumes]
+        driver = self.driver
+        return [
+            *driver.containers,
+            *driver.state,
+            *driver.volumes,
+            *driver.databases,
+        ]
+
+    def without_databases(self):
+        self.driver.takes_databases = False
+        return self.driver
+
+    def put_foreign_database(self, uid):
+        self.driver.databases[uid] = FakeDatabaseContainer(None, runs=True)
+
+    def start_of_database(self, uid):
+        found = self.driver.databases.get(uid)
+        return f"{uid}, start {found.starts}" if found and found.runs else ""
+
+    def lose_database(self, uid):
+        self.driver.databases[uid].runs = False
+
+    def write_data(self, uid, name):
+        self.driver.databases[uid].data.add(name)
+
+    def has_data(self, uid, name):
+        return name in self.driver.databases[uid].data
 
     def task(self, key, exit_code=0, **more):
         self.driver.outcomes[key] = exit_code

@@ -24,6 +24,16 @@ SOURCE_DIRECTORY = "/mnt/source"
 """Where a task finds the state directory of its ``source``, read-only."""
 
 
+DATABASE_DIRECTORY = "/run/saas/postgres"
+"""Where a tenant, and its tasks, find the socket of its own database server."""
+
+MASTER_DATABASES = "/run/saas/databases"
+"""Where the master finds the sockets of all of them."""
+
+DATABASES = "databases"
+"""The capability to run database servers beside tenants."""
+
+
 class Phase(enum.StrEnum):
     """What a container was seen to be."""
 
@@ -59,6 +69,26 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class DatabaseSpec:
+    """The database server that one tenant has for itself, beside its container.
+
+    It is in no network: who may use it finds its socket, named by the port.
+
+    :param str uid: the tenant's
+    :param int port: unique on the server
+    :param int connections: that it takes at once
+    :param files: ``saas_provisioner``, the password of the master's role in it
+    """
+
+    uid: str
+    image: str
+    port: int
+    limits: Limits
+    connections: int
+    files: Mapping[str, bytes] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class TenantSpec:
     """The container that a tenant should have.
 
@@ -71,6 +101,7 @@ class TenantSpec:
     :param environment: plain settings; never a secret, as inspection shows it
     :param bool evented: whether a process of its own takes websockets; says no more
         than where they go
+    :param database: the database server beside it; None for one that others have too
     """
 
     uid: str
@@ -81,6 +112,7 @@ class TenantSpec:
     files: Mapping[str, bytes] = dataclasses.field(repr=False)
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     evented: bool = False
+    database: DatabaseSpec | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +124,7 @@ class TaskSpec:
     :param files: name to content, laid in ``CONFIG_DIRECTORY``; may hold secrets
     :param str | None source: uid whose state is readable at ``SOURCE_DIRECTORY``
     :param bool network: whether it may reach the database server
+    :param str database: uid of whose own database server it may reach
     :param volumes: name to place of what it shares with other tasks, e.g. a store of
         copies; one that is not there is made, and outlives every tenant
     """
@@ -104,6 +137,7 @@ class TaskSpec:
     source: str | None = None
     network: bool = False
     volumes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    database: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -197,10 +231,23 @@ class Driver(ABC):
     def ensure(self, spec: TenantSpec) -> None:
         """Make the tenant's container as the spec says, and have it started.
 
-        One that was made from another spec is replaced; its state is kept.
+        One that was made from another spec is replaced; its state is kept. A database
+        server that the spec names is had first.
 
         :raise RefusedError: ``image_missing``, ``foreign`` (something that is not
             ours has the name; it is neither adopted nor removed) or ``no_room``
+        """
+
+    @abstractmethod
+    def ensure_database(self, spec: DatabaseSpec) -> None:
+        """Make a tenant's own database server as the spec says, and have it started.
+
+        One that was made from another spec is replaced; its data are kept. From then
+        on the tenant has failed where that does not run, whatever its container does.
+        It runs until the tenant is deleted.
+
+        :raise RefusedError: ``image_missing``, ``foreign``, or ``no_databases`` (the
+            server does not have that capability)
         """
 
     @abstractmethod
@@ -227,7 +274,10 @@ class Driver(ABC):
 
     @abstractmethod
     def list_state(self) -> frozenset[str]:
-        """The uids whose state (volumes) lies on the server, orphans too."""
+        """The uids whose state (volumes) lies on the server, orphans too.
+
+        The data of a database server of its own are a tenant's state, too.
+        """
 
     @abstractmethod
     def start(self, uid: str) -> None:
@@ -256,7 +306,8 @@ class Driver(ABC):
 
     @abstractmethod
     def delete(self, uid: str, *, keep_data: bool) -> None:
-        """Remove the container and its tasks, and, unless told to keep it, its state.
+        """Remove the container, its database server and its tasks, and, unless told to
+        keep it, its state.
 
         What is not ours is left alone.
         """

@@ -17,6 +17,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Self, TypeVar
 
 from .driver import (
+    DATABASES,
+    DatabaseSpec,
     Driver,
     Event,
     Observation,
@@ -33,6 +35,7 @@ from .postgres import DatabaseServer, DatabaseServerConfig
 from .proxy import Page, Proxy, Route
 
 GIB = 2**30
+_UP = (Phase.RUNNING, Phase.STARTING)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -161,6 +164,20 @@ class FakeContainer:
 
 
 @dataclasses.dataclass(slots=True)
+class FakeDatabaseContainer:
+    """A tenant's own database server; ``spec`` is None for one that is not ours.
+
+    :param starts: how often one was started
+    :param data: names of what it has written, which outlives it
+    """
+
+    spec: DatabaseSpec | None
+    runs: bool = False
+    starts: int = 0
+    data: set[str] = dataclasses.field(default_factory=set)
+
+
+@dataclasses.dataclass(slots=True)
 class FakeTask:
     spec: TaskSpec
     phase: TaskPhase
@@ -176,6 +193,8 @@ class FakeDriver(Recorder, Driver):
     :param state: what lies in each uid's state directory, by uid and path
     :param foreign: names of volumes that are not ours, as uids
     :param volumes: names of what tasks share
+    :param databases: tenants' own database servers by uid
+    :param takes_databases: whether there can be such
     :param outcomes: exit code by task key; None goes on forever, 0 when not given
     :param room: what is measured
     """
@@ -195,6 +214,8 @@ class FakeDriver(Recorder, Driver):
         self.state: dict[str, dict[str, bytes]] = {}
         self.foreign: set[str] = set()
         self.volumes: set[str] = set()
+        self.databases: dict[str, FakeDatabaseContainer] = {}
+        self.takes_databases = True
         self.tasks: dict[tuple[str, str], FakeTask] = {}
         self.outcomes: dict[str, int | None] = {}
         self.happened: list[Event] = []
@@ -210,7 +231,8 @@ class FakeDriver(Recorder, Driver):
 
     @_verb
     def capabilities(self) -> frozenset[str]:
-        return frozenset({"pause", "events"})
+        able = {"pause", "events"}
+        return frozenset(able | {DATABASES} if self.takes_databases else able)
 
     @_verb
     def prepare(self) -> None:
@@ -224,6 +246,8 @@ class FakeDriver(Recorder, Driver):
     def ensure(self, spec: TenantSpec) -> None:
         found = self._find(spec.uid)
         self._check_spec(spec)
+        if spec.database:
+            self.ensure_database(spec.database)
         if found and self._hash(found.spec) != self._hash(spec):
             del self.containers[spec.uid]
             found = None
@@ -233,6 +257,23 @@ class FakeDriver(Recorder, Driver):
             self.containers[spec.uid] = found
         if found.phase in (Phase.STOPPED, Phase.PAUSED):
             self._move(spec.uid, self._started())
+
+    @_verb
+    def ensure_database(self, spec: DatabaseSpec) -> None:
+        if DATABASES not in self.capabilities():
+            raise RefusedError(
+                "The server cannot run tenants' own database servers.",
+                reason="no_databases",
+            )
+        self._check_image(spec.image)
+        found = self.databases.get(spec.uid)
+        if found and found.spec is None:
+            raise self._foreign(f"database server of {spec.uid}")
+        if found is None:
+            found = self.databases[spec.uid] = FakeDatabaseContainer(spec)
+        if not found.runs or found.spec != spec:
+            found.spec, found.runs = copy.deepcopy(spec), True
+            found.starts += 1
 
     def _check_spec(self, spec: TenantSpec) -> None:
         self._check_image(spec.image)
@@ -282,6 +323,7 @@ class FakeDriver(Recorder, Driver):
             (spec.uid, spec.image, spec.slot, spec.limits),
             sorted(spec.files.items()),
             sorted(spec.environment.items()),
+            spec.database is not None,
         )
         return hashlib.sha256(repr(values).encode()).hexdigest()[:32]
 
@@ -291,7 +333,17 @@ class FakeDriver(Recorder, Driver):
         if found is None:
             return Observation(uid, Phase.ABSENT)
         self._look(found)
-        return Observation(uid, found.phase, self._hash(found.spec))
+        return self._observation(uid, found)
+
+    def _observation(self, uid: str, found: FakeContainer) -> Observation:
+        phase = found.phase
+        message = "It ended and was started again." if found.restarts else ""
+        if found.spec and found.spec.database and phase in _UP:
+            own = self.databases.get(uid)
+            if not (own and own.runs):
+                phase, message = Phase.FAILED, "Its own database server does not run."
+        spec_hash = self._hash(found.spec)
+        return Observation(uid, phase, spec_hash, message, found.restarts)
 
     def _look(self, found: FakeContainer) -> None:
         found.looks += 1
@@ -300,13 +352,7 @@ class FakeDriver(Recorder, Driver):
     def list_tenants(self) -> Iterator[Observation]:
         return iter(
             [
-                Observation(
-                    uid,
-                    found.phase,
-                    self._hash(found.spec),
-                    "It ended and was started again." if found.restarts else "",
-                    found.restarts,
-                )
+                self._observation(uid, found)
                 for uid, found in self.containers.items()
                 if found.spec
             ]
@@ -314,7 +360,7 @@ class FakeDriver(Recorder, Driver):
 
     @_verb
     def list_state(self) -> frozenset[str]:
-        return frozenset(self.state)
+        return frozenset(self.state.keys() | self.databases.keys())
 
     @_verb
     def start(self, uid: str) -> None:
@@ -345,8 +391,13 @@ class FakeDriver(Recorder, Driver):
             self._happen(uid)
         for key in [key for key in self.tasks if key[0] == uid]:
             del self.tasks[key]
+        own = self.databases.get(uid)
+        if own and own.spec:
+            own.runs = False
         if not keep_data:
             self.state.pop(uid, None)
+            if own and own.spec:
+                del self.databases[uid]
 
     @_verb
     def start_task(self, uid: str, task: TaskSpec) -> None:
@@ -357,6 +408,12 @@ class FakeDriver(Recorder, Driver):
             raise RefusedError(
                 f"The state of {task.source} is not on the server; build the template "
                 "there first.",
+                reason="source_missing",
+            )
+        if task.database and task.database not in self.databases:
+            raise RefusedError(
+                f"The database server of {task.database} is not on the server; start "
+                "the tenant, which brings it back.",
                 reason="source_missing",
             )
         if owned := task.volumes.keys() & {self.state_volume(u) for u in self.state}:

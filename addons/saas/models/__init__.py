@@ -14,6 +14,7 @@ from . import saas_hold
 from . import saas_template
 from . import saas_tenant
 from . import saas_tenant_crash
+from . import saas_tenant_database
 from . import saas_tenant_steps
 from . import saas_tenant_page
 from . import saas_tenant_sleep

@@ -1,7 +1,12 @@
-from odoo import fields, models
+import secrets
 
+from odoo import api, fields, models
+
+from ..engine.driver import DATABASE_DIRECTORY, MASTER_DATABASES
 from ..engine.errors import RefusedError
 from ..engine.postgres import DatabaseServerConfig, PostgresServer
+
+FIRST_PORT = 6000  # of those beside tenants; it is part of their sockets' names
 
 
 class SaasDatabaseServer(models.Model):
@@ -43,6 +48,12 @@ class SaasDatabaseServer(models.Model):
         ondelete="restrict",
         help="The one tenant whose own database server this is; empty: shared.",
     )
+    beside = fields.Boolean(
+        string="Beside the Tenant",
+        readonly=True,
+        copy=False,
+        help="A container beside the tenant's own, which comes and goes with it.",
+    )
     tenant_ids = fields.One2many("saas.tenant", "database_server_id", string="Tenants")
 
     def _compute_password(self):
@@ -68,6 +79,28 @@ class SaasDatabaseServer(models.Model):
             return sealed and self._unseal(sealed)
         except RefusedError:
             return False  # sealed for a key that is gone: as good as none
+
+    @api.model
+    def _create_beside(self, tenant):
+        """Return the record of a database server beside a tenant, still to be made.
+
+        Nobody but the worker ever knows the password of its role.
+        """
+        port = FIRST_PORT + tenant.slot
+        return self.create(
+            {
+                "name": self.env._("PostgreSQL of %s", tenant.name),
+                "company_id": tenant.company_id.id,
+                "host": MASTER_DATABASES,
+                "port": port,
+                "tenant_host": DATABASE_DIRECTORY,
+                "tenant_port": port,
+                "stack": tenant.server_id.database_server_id.stack,
+                "password": secrets.token_urlsafe(32),
+                "owner_tenant_id": tenant.id,
+                "beside": True,
+            }
+        )
 
     def _get_database_server(self):
         """Return the live ``DatabaseServer``; needs the worker's keys."""

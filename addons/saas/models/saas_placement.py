@@ -53,6 +53,7 @@ class SaasServer(models.Model):
         rules = {
             "region": not plan.region_id or plan.region_id == self.region_id,
             "labels": plan.label_ids <= self.label_ids,
+            "databases": not plan.own_database or self._takes_own_databases(),
             "draining": not self.draining,
             "full": self.tenant_count < self.max_tenants,
             "memory": not self.memory or min(self._get_memory_left(plan)) >= 0,
@@ -82,7 +83,7 @@ class SaasServer(models.Model):
         """Return the shares of what may be promised, and of what was measured free."""
         self.ensure_one()
         factor = self._get_memory_overcommit()
-        memory = plan.memory * MEGABYTE / GIB
+        memory = plan._get_memory() * MEGABYTE / GIB
         return (
             1 - (self.memory_promised + memory) / (self.memory * factor),
             (self.memory_free - memory / factor) / self.memory,
@@ -150,6 +151,7 @@ class SaasServer(models.Model):
         return {
             "region": self.env._("%s is in another region", self.name),
             "labels": self.env._("%s lacks a label of the plan", self.name),
+            "databases": self.env._("%s runs no PostgreSQL for one tenant", self.name),
             "draining": self.env._("%s is draining", self.name),
             "full": self.env._("%s is full", self.name),
             "memory": self.env._("%s has too little memory left", self.name),
@@ -168,6 +170,7 @@ class SaasServer(models.Model):
         return {
             "region": self.env._("%s are in another region", count),
             "labels": self.env._("%s lack a label of the plan", count),
+            "databases": self.env._("%s run no PostgreSQL for one tenant", count),
             "draining": self.env._("%s are draining", count),
             "full": self.env._("%s are full", count),
             "memory": self.env._("%s have too little memory left", count),

@@ -67,6 +67,17 @@ class SaasPlan(models.Model):
         help="Processes that answer requests side by side, 2 or more; beside them one "
         "takes websockets. 0: one process with threads, which needs least memory.",
     )
+    own_database = fields.Boolean(
+        string="Own PostgreSQL",
+        help="A new tenant gets a PostgreSQL server of its own, in a container beside "
+        "its own; nobody else reaches it.",
+    )
+    database_memory = fields.Integer(
+        string="PostgreSQL Memory (MB)",
+        default=512,
+        required=True,
+        help="Memory of that container.",
+    )
     grace_days = fields.Integer(
         string="Grace (days)",
         default=30,
@@ -137,6 +148,11 @@ class SaasPlan(models.Model):
         "The hours in which tenants are awake lie between 00:00 and 24:00.",
     )
 
+    _database_memory_enough = models.Constraint(
+        "CHECK(database_memory >= 256)",
+        "A PostgreSQL of its own needs at least 256 MB of memory.",
+    )
+
     @api.depends("tenant_ids")
     def _compute_tenant_count(self):
         for plan in self:
@@ -200,6 +216,11 @@ class SaasPlan(models.Model):
             zone=self.awake_tz,
             workdays=self.awake_days == "workdays",
         )
+
+    def _get_memory(self):
+        """Return the MB that all containers of a tenant may use together."""
+        self.ensure_one()
+        return self.memory + (self.database_memory if self.own_database else 0)
 
     def _get_modules(self):
         """Return the sorted names of the modules, without doubles."""

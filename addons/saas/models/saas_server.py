@@ -44,6 +44,12 @@ class SaasServer(models.Model):
         default="saas-toolbox",
         help="Image of the tasks that run beside tenants.",
     )
+    postgres_image = fields.Char(
+        string="PostgreSQL Image",
+        required=True,
+        default="saas-postgres",
+        help="Image of PostgreSQL servers that tenants have for themselves.",
+    )
     max_tenants = fields.Integer(
         string="Room",
         required=True,
@@ -76,7 +82,12 @@ class SaasServer(models.Model):
         "CHECK(max_tenants > 0)", "A server needs room for at least one tenant."
     )
 
-    @api.depends("tenant_ids.slot", "tenant_ids.plan_id.memory")
+    @api.depends(
+        "tenant_ids.slot",
+        "tenant_ids.plan_id.memory",
+        "tenant_ids.plan_id.own_database",
+        "tenant_ids.plan_id.database_memory",
+    )
     def _compute_promises(self):
         placed = self.env["saas.tenant"]._read_group(
             [("server_id", "in", self.ids), ("slot", ">=", 0)],
@@ -86,7 +97,7 @@ class SaasServer(models.Model):
         counts, memory = Counter(), Counter()
         for server, plan, count in placed:
             counts[server] += count
-            memory[server] += count * plan.memory
+            memory[server] += count * plan._get_memory()
         for server in self:
             server.tenant_count = counts[server._origin]
             server.memory_promised = memory[server._origin] * MEGABYTE / GIB
@@ -124,6 +135,13 @@ class SaasServer(models.Model):
         Provider addons override it: a guard on ``driver``, else ``super()``.
         """
         raise NotImplementedError(self.driver)
+
+    def _takes_own_databases(self):
+        """Whether tenants can have a database server of their own there.
+
+        Provider addons override it.
+        """
+        return False
 
     def _check_connection(self):
         return self._get_driver().check()

@@ -49,18 +49,24 @@ class SaasTenant(models.Model):
             self.server_id = self.env["saas.server"]._place(
                 self.plan_id, self.company_id, chosen=self.server_id
             )
-        self._check_own_database_server()
-        if self.slot < 0:
-            self._take_slot_or_place_again()
+        self._settle()
         self.template_id = self.env["saas.template"]._get_or_create(
             image=self.image_id,
             modules=self.plan_id._get_modules(),
             lang=self.lang,
             server=self.server_id,
-            database_server=self.database_server_id,
+            # One beside the tenant gets a copy of the template there.
+            database_server=self._get_shared_database_server(),
         )
         if self.template_id.state != "ready":
             self.env["saas.operation"]._record("build", self.template_id)
+
+    def _settle(self):
+        """Take a place on the server that was chosen, and a database server there."""
+        self._check_own_database_server()
+        if self.slot < 0:
+            self._take_slot_or_place_again()
+        self._have_own_database_server()
 
     def _check_own_database_server(self):
         if not self.database_server_id:
@@ -140,6 +146,7 @@ class SaasTenant(models.Model):
         self._ensure_role(login=True)
 
     def _ensure_role(self, *, login):
+        self._ensure_own_database_server()
         self._database_server().ensure_role(
             self.uid,
             self._derive_secret("database"),
@@ -155,6 +162,11 @@ class SaasTenant(models.Model):
         """
         uid, driver = self.uid, self._driver()
         seed, spec = self._prepare_seed(), self._prepare_spec()
+        if spec.database:
+            # The tenant's own role fills it, and Odoo must not come in meanwhile.
+            driver.start_task(uid, seed)
+            self._bring_database()
+            return
         with ThreadPoolExecutor(max_workers=2) as pool:
             prepared = [
                 pool.submit(driver.start_task, uid, seed),
@@ -199,26 +211,34 @@ class SaasTenant(models.Model):
 
     def _step_files(self):
         """Wait until the filestore is there; Odoo without it would be a blank page."""
+        self._driver().start_task(self.uid, self._prepare_seed())
+        self._wait_for_task(
+            SEED_TASK,
+            RetryableError(
+                self.env._("The files of the template could not be copied."),
+                reason="seed_failed",
+            ),
+            self.env._("The files of the template are still being copied."),
+        )
+
+    def _wait_for_task(self, key, failed, waiting):
+        """Wait until a task is done; one that failed is removed, to be tried again.
+
+        :param failed: the error then
+        :param str waiting: what is said when it takes its time
+        """
         driver = self._driver()
-        driver.start_task(self.uid, self._prepare_seed())
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
-            seed = driver.observe_task(self.uid, SEED_TASK)
-            if seed.phase == TaskPhase.DONE:
+            task = driver.observe_task(self.uid, key)
+            if task.phase == TaskPhase.DONE:
                 return
-            if seed.phase == TaskPhase.FAILED:
-                driver.delete_task(self.uid, SEED_TASK)
-                raise RetryableError(
-                    self.env._("The files of the template could not be copied."),
-                    reason="seed_failed",
-                )
+            if task.phase == TaskPhase.FAILED:
+                _logger.warning("%s of %s: %s", key, self.uid, task.log)
+                driver.delete_task(self.uid, key)
+                raise failed
             time.sleep(READY_INTERVAL)
-        raise RetryableError(
-            self.env._("The files of the template are still being copied."),
-            reason="not_ready",
-            seconds=2,
-            waiting=True,
-        )
+        raise RetryableError(waiting, reason="not_ready", seconds=2, waiting=True)
 
     def _step_route(self):
         self._check_may_run()
@@ -274,6 +294,7 @@ class SaasTenant(models.Model):
             ),
             files={"odoo.conf": config},
             evented=bool(plan.workers),
+            database=self._prepare_own_database_server(),
         )
 
     def _step_ready(self):
@@ -426,15 +447,15 @@ class SaasTenant(models.Model):
 
     def _step_remove_database(self):
         self._check_removable()
-        if self.database_server_id:
+        if server := self._get_shared_database_server():
             with self._leaving_foreign_alone():
-                self._database_server().drop_database(self.uid)
+                server._get_database_server().drop_database(self.uid)
 
     def _step_remove_role(self):
         self._check_removable()
-        if self.database_server_id:
+        if server := self._get_shared_database_server():
             with self._leaving_foreign_alone():
-                self._database_server().drop_role(self.uid)
+                server._get_database_server().drop_role(self.uid)
 
     @contextmanager
     def _leaving_foreign_alone(self):
@@ -448,6 +469,7 @@ class SaasTenant(models.Model):
 
     def _step_release(self):
         """Give back the place on the server."""
+        self._forget_own_database_server()
         self.slot = -1
 
     def _step_forget(self):

@@ -8,6 +8,7 @@ from . import test_saas_domain
 from . import test_saas_infrastructure
 from . import test_saas_identity
 from . import test_saas_operation
+from . import test_saas_own_database
 from . import test_saas_placement
 from . import test_saas_setup
 from . import test_saas_sweep

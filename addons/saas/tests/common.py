@@ -22,6 +22,7 @@ from ..engine.tenant_use import Use
 from ..models import saas_sealed_mixin, saas_tenant_actions, saas_tenant_steps
 
 IMAGE = "saas-odoo:19.0"
+IMAGES = frozenset({IMAGE, "saas-toolbox", "saas-postgres"})
 
 # Odoo makes the bundles of all pages before tests with pages, which takes 20 seconds.
 # No browser asks for them here; the end-to-end tests have browsers.
@@ -82,9 +83,12 @@ class SaasCommon(TransactionCase):
 
     def setUp(self):
         super().setUp()
-        self.driver = FakeDriver(images={IMAGE, "saas-toolbox"})
+        self.driver = FakeDriver(images=IMAGES)
         self.routes = FakeProxy()
         self.databases = FakeDatabaseServer()
+        # Those beside tenants, as one: nothing has the same uid in two of them.
+        self.own_databases = FakeDatabaseServer()
+        self.own_databases.prepare()
         self.answers = True
         self.use = Use(idle=60, transactions=0)
         self._use_fakes()
@@ -119,8 +123,9 @@ class SaasCommon(TransactionCase):
             (
                 "saas.database.server",
                 "_get_database_server",
-                lambda _self: self.databases,
+                lambda server: self.own_databases if server.beside else self.databases,
             ),
+            ("saas.server", "_takes_own_databases", lambda _self: True),
             ("saas.tenant", "_answers", lambda tenant: self._tenant_answers(tenant)),
             (
                 "saas.tenant",

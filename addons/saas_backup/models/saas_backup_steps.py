@@ -30,6 +30,7 @@ class SaasBackup(models.Model):
             "backup",
             uid=tenant.uid,
             key=tenant._derive_secret("backup"),
+            database_of=tenant._get_task_database(),
             backup=self.name,
             database=tenant._prepare_database(tenant.uid),
             image=self.image,

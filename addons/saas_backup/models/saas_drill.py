@@ -157,11 +157,14 @@ class SaasDrill(models.Model):
                 "python3",
                 f"{CONFIG_DIRECTORY}/{RELAY}",
                 GATE,
-                f"{server.tenant_host}:{server.tenant_port}",
+                f"{server.tenant_host}/.s.PGSQL.{server.tenant_port}"
+                if server.beside
+                else f"{server.tenant_host}:{server.tenant_port}",
             ),
             limits=GATE_LIMITS,
             files={RELAY: _read_program(RELAY)},
             network=True,
+            database=self.tenant_id._get_task_database(),
         )
 
     def _prepare_boot(self):

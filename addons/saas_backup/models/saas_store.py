@@ -151,9 +151,10 @@ class SaasStore(models.Model):
             )
         )
 
-    def _ensure_job(self, server, uid, key, command, /, **values):
+    def _ensure_job(self, server, uid, key, command, /, database_of="", **values):
         """Start a job beside the state of ``uid``; one of that key is left alone.
 
+        :param str database_of: uid of whose own database server it has to reach
         :param values: what the job says besides command and store
         """
         driver = server._get_driver()
@@ -169,6 +170,7 @@ class SaasStore(models.Model):
                 files={JOB_FILE: make_job(command, self._get_config(), **values)},
                 network=True,
                 volumes=self._get_volumes(),
+                database=database_of,
             ),
         )
 

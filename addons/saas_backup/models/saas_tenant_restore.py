@@ -40,10 +40,8 @@ class SaasTenant(models.Model):
                 bound=bound,
             )
         if not self.database_server_id and self.server_id == source_server:
-            self.database_server_id = source.database_server_id
-        self._check_own_database_server()
-        if self.slot < 0:
-            self._take_slot_or_place_again()
+            self.database_server_id = source._get_shared_database_server()
+        self._settle()
 
     def _leave_server(self):
         """Let any server take a tenant of which nothing is left where it was."""
@@ -78,6 +76,7 @@ class SaasTenant(models.Model):
             limits=Limits(memory=self.plan_id.memory * MEGABYTE, cpus=1.0),
             files=self._prepare_spec().files,
             network=True,
+            database=self._get_task_database(),
         )
 
     def _step_restore_address(self):
@@ -236,6 +235,9 @@ class SaasBackup(models.Model):
         # What a task that failed has left is of no use to the next one.
         database_server.drop_database(uid)
         driver.delete(uid, keep_data=False)
+        if tenant._get_task_database() == uid:
+            # Its own database server went with the rest.
+            tenant._ensure_role(login=True)
         database_server.create_database(uid)
         self.store_id._ensure_job(
             tenant.server_id,
@@ -244,6 +246,7 @@ class SaasBackup(models.Model):
             "restore",
             uid=self.uid,
             key=self._derive_key(),
+            database_of=tenant._get_task_database(),
             backup=self.name,
             database=tenant._prepare_database(uid),
         )

@@ -1,3 +1,4 @@
+from . import test_own_database
 from . import test_recovery_key
 from . import test_saas_backup
 from . import test_saas_bucket

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 from odoo.addons.saas.engine.driver import TaskPhase
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 from odoo.addons.saas.engine.fake import FakeDriver
-from odoo.addons.saas.tests.common import IMAGE, SaasCommon
+from odoo.addons.saas.tests.common import IMAGE, IMAGES, SaasCommon
 
 from ..engine.job import RETRYABLE, make_answer, make_error
 
@@ -46,7 +46,7 @@ class Toolbox(FakeDriver):
     def start_task(self, uid, task):
         known = (uid, task.key) in self.tasks
         super().start_task(uid, task)
-        if known or task.key in ("seed", "init", "gate"):
+        if known or task.key in ("seed", "init", "gate", "bring"):
             return
         if task.command[0] == "saas-backup":
             job = json.loads(task.files["job.json"])
@@ -165,7 +165,7 @@ class BackupCommon(SaasCommon):
 
     def setUp(self):
         super().setUp()
-        self.driver = Toolbox(images={IMAGE, "saas-toolbox"})
+        self.driver = Toolbox(images=IMAGES)
 
     def create_backup(self, tenant):
         operation = tenant.action_backup()

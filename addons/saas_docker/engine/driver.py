@@ -6,13 +6,16 @@ import contextlib
 import dataclasses
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from docker import APIClient
 
 from odoo.addons.saas.engine.driver import (
     CONFIG_DIRECTORY,
+    DATABASE_DIRECTORY,
+    DATABASES,
+    DatabaseSpec,
     Driver,
     Event,
     Observation,
@@ -32,6 +35,9 @@ from .objects import DockerConfig
 
 STOP_SECONDS = 10
 """How long a tenant may take to finish its requests before it is killed."""
+
+DATABASE_STOP_SECONDS = 20
+"""How long a database server may take to write down what it has in memory."""
 
 TASK_LOG_LINES = 100
 
@@ -93,7 +99,8 @@ class DockerDriver(Driver):
             )
 
     def capabilities(self) -> frozenset[str]:
-        return frozenset({"pause", "events"})
+        able = {"pause", "events"}
+        return frozenset(able | {DATABASES} if self.config.databases else able)
 
     def prepare(self) -> None:
         with self._calling(f"Network {self.config.network}") as api:
@@ -146,21 +153,65 @@ class DockerDriver(Driver):
     # === TENANTS === #
 
     def ensure(self, spec: TenantSpec) -> None:
-        name = objects.container_name(spec.uid)
+        uid, name = spec.uid, objects.container_name(spec.uid)
         body = objects.make_tenant(self.config, spec)
+        if spec.database:
+            self.ensure_database(spec.database)
         with self._calling(f"Container {name}") as api:
-            found = self._find_container(api, name, spec.uid)
-            if found and _label(found, objects.LABEL_SPEC) != _label(
-                body, objects.LABEL_SPEC
-            ):
-                api.stop(name, timeout=STOP_SECONDS)
-                _remove_container(api, name)
-                found = None
+            found = self._find_as_wanted(api, name, uid, body, STOP_SECONDS)
             if found is None:
                 self._require_network(api)
-                self._ensure_volumes(api, spec.uid, objects.config_volume(spec.uid))
+                self._ensure_volumes(api, uid, objects.config_volume(uid))
                 api.create_container_from_config(body, name=name)
             self._bring_up(api, name, found, spec.files)
+
+    def ensure_database(self, spec: DatabaseSpec) -> None:
+        uid, name = spec.uid, objects.database_name(spec.uid)
+        self._require_databases()
+        body = objects.make_database(self.config, spec)
+        kept = {
+            name: objects.KIND_DATA,
+            objects.database_socket_volume(uid): objects.KIND_SOCKET,
+        }
+        with self._calling(f"Database server {name}") as api:
+            found = self._find_as_wanted(api, name, uid, body, DATABASE_STOP_SECONDS)
+            if found is None:
+                self._require_volume_of_databases(api)
+                config = objects.database_config_volume(uid)
+                self._ensure_volumes(api, uid, config, kept)
+                api.create_container_from_config(body, name=name)
+            self._bring_up(api, name, found, spec.files, objects.DATABASE_FILES)
+
+    def _require_databases(self) -> None:
+        if DATABASES not in self.capabilities():
+            raise RefusedError(
+                f"The server {self.config.url} cannot run tenants' own database "
+                "servers: it has no volume in which the master finds them.",
+                reason="no_databases",
+            )
+
+    def _require_volume_of_databases(self, api: APIClient) -> None:
+        """Refuse a volume that is missing: the engine would make one that is closed."""
+        name = self.config.databases
+        if find(api.inspect_volume, name) is None:
+            raise RefusedError(
+                f"The volume {name} is not on the server {self.config.url}; start the "
+                "stack there, which makes it, or name another one.",
+                reason="no_databases",
+            )
+
+    def _find_as_wanted(
+        self, api: APIClient, name: str, uid: str, body: Mapping[str, Any], seconds: int
+    ) -> dict[str, Any] | None:
+        """Our container of that name; one made from another spec is removed first."""
+        found = self._find_container(api, name, uid)
+        if found and _label(found, objects.LABEL_SPEC) != _label(
+            body, objects.LABEL_SPEC
+        ):
+            api.stop(name, timeout=seconds)
+            _remove_container(api, name)
+            return None
+        return found
 
     def _bring_up(
         self,
@@ -168,6 +219,7 @@ class DockerDriver(Driver):
         name: str,
         found: Mapping[str, Any] | None,
         files: Mapping[str, bytes],
+        directory: str = CONFIG_DIRECTORY,
     ) -> None:
         status = found["State"]["Status"] if found else "created"
         if status in ("removing", "dead"):
@@ -175,21 +227,29 @@ class DockerDriver(Driver):
             raise RetryableError(f"Container {name} is being removed.", reason="busy")
         if status == "created" and files:
             # Never started, so nobody knows whether its files were all laid.
-            api.put_archive(name, CONFIG_DIRECTORY, objects.make_archive(files))
+            api.put_archive(name, directory, objects.make_archive(files))
         if status in ("created", "exited"):
             api.start(name)
         elif status == "paused":
             api.unpause(name)
 
-    def _ensure_volumes(self, api: APIClient, uid: str, config: str) -> None:
+    def _ensure_volumes(
+        self,
+        api: APIClient,
+        uid: str,
+        config: str,
+        kept: Mapping[str, str] | None = None,
+    ) -> None:
         """Make the volumes of a container that is not there: the state, if it has none,
         and a new one for its files, so that none of another spec is among them.
+
+        :param kept: kinds of volumes by name, where it is not the state that is kept
         """
         if found := find(api.inspect_volume, config):
             self._refuse_foreign(f"Volume {config}", found["Labels"], uid)
             find(api.remove_volume, config)
-        names = {objects.state_volume(uid): objects.KIND_STATE}
-        for name, kind in (names | {config: objects.KIND_CONFIG}).items():
+        names = kept or {objects.state_volume(uid): objects.KIND_STATE}
+        for name, kind in {**names, config: objects.KIND_CONFIG}.items():
             # The engine gives back one that exists, with its own labels.
             made = api.create_volume(
                 **objects.make_volume(self.config.stack, uid, kind, name)
@@ -206,24 +266,37 @@ class DockerDriver(Driver):
         name = objects.container_name(uid)
         with self._calling(f"Container {name}") as api:
             found = self._find_container(api, name, uid)
-        if found is None:
-            return Observation(uid, Phase.ABSENT)
-        restarts = found.get("RestartCount", 0)
-        phase, message = _read_state(found["State"], restarts)
+            if found is None:
+                return Observation(uid, Phase.ABSENT)
+            restarts = found.get("RestartCount", 0)
+            phase, message = _read_state(found["State"], restarts)
+            if _has_own_database(found) and phase in _UP:
+                own = find(api.inspect_container, objects.database_name(uid))
+                if not own or _read_inspection(own) not in _UP:
+                    phase, message = Phase.FAILED, _NO_DATABASE
         digest = _label(found, objects.LABEL_SPEC)
         return Observation(uid, phase, digest, message, restarts)
 
     def list_tenants(self) -> Iterator[Observation]:
-        filters = self._filters(kind=objects.KIND_TENANT)
         with self._calling("The list of tenants") as api:
-            rows = api.containers(all=True, filters=filters)
-        return iter([self._look_closer(row) for row in rows])
+            rows = api.containers(all=True, filters=self._filters())
+        tenants = [row for row in rows if _kind(row) == objects.KIND_TENANT]
+        databases = {
+            row["Labels"][objects.LABEL_TENANT]
+            for row in rows
+            if _kind(row) == objects.KIND_DATABASE and _read_row(row).phase in _UP
+        }
+        return iter([self._look_closer(row, databases) for row in tenants])
 
-    def _look_closer(self, row: Mapping[str, Any]) -> Observation:
+    def _look_closer(
+        self, row: Mapping[str, Any], databases: Container[str]
+    ) -> Observation:
         """What a row does not tell: how often somebody who was started just now has
         ended before, and who is ill from who was thawed a moment ago.
+
+        :param databases: uids of those whose own database server runs
         """
-        seen, young = _read_row(row), _is_young(row)
+        seen, young = _read_row(row, databases), _is_young(row)
         if seen.phase != Phase.FAILED and not young:
             return seen
         closer = self.observe(seen.uid)
@@ -231,9 +304,10 @@ class DockerDriver(Driver):
 
     def list_state(self) -> frozenset[str]:
         with self._calling("The list of volumes") as api:
-            found = api.volumes(filters=self._filters(kind=objects.KIND_STATE))
-        rows = found["Volumes"] or ()
-        return frozenset(row["Labels"][objects.LABEL_TENANT] for row in rows)
+            rows = api.volumes(filters=self._filters())["Volumes"] or ()
+        return frozenset(
+            row["Labels"][objects.LABEL_TENANT] for row in rows if _kind(row) in _STATE
+        )
 
     def start(self, uid: str) -> None:
         with self._calling_existing(uid) as (api, name, status):
@@ -285,13 +359,15 @@ class DockerDriver(Driver):
         name = objects.container_name(uid)
         filters = self._filters(tenant=uid)
         with self._calling(f"Container {name}") as api:
-            for row in api.containers(all=True, filters=filters):
-                if keep_data:
+            rows = api.containers(all=True, filters=filters)
+            # The database server last: the others write to it to their end.
+            for row in sorted(rows, key=lambda row: _kind(row) in _DATABASE):
+                # It takes its socket away from where the master finds it.
+                if keep_data or _kind(row) in _DATABASE:
                     find(api.stop, row["Id"], timeout=STOP_SECONDS)
                 _remove_container(api, row["Id"])
             for row in api.volumes(filters=filters)["Volumes"] or ():
-                kind = row["Labels"].get(objects.LABEL_KIND)
-                if not (keep_data and kind == objects.KIND_STATE):
+                if not (keep_data and _kind(row) in _STATE):
                     find(api.remove_volume, row["Name"])
 
     # === TASKS === #
@@ -303,6 +379,7 @@ class DockerDriver(Driver):
             if found is None:
                 body = objects.make_task(self.config, uid, task)
                 self._require_source(api, task)
+                self._require_socket(api, task)
                 for volume in task.volumes:
                     self._ensure_shared_volume(api, volume)
                 if task.network:
@@ -325,6 +402,20 @@ class DockerDriver(Driver):
                 reason="source_missing",
             )
         self._refuse_foreign(f"Volume {volume}", found["Labels"], task.source)
+
+    def _require_socket(self, api: APIClient, task: TaskSpec) -> None:
+        """Refuse a database server that is missing, as one would a source."""
+        if not task.database:
+            return
+        volume = objects.database_socket_volume(task.database)
+        found = find(api.inspect_volume, volume)
+        if found is None:
+            raise RefusedError(
+                f"The database server of {task.database} is not on the server "
+                f"{self.config.url}; start the tenant, which brings it back.",
+                reason="source_missing",
+            )
+        self._refuse_foreign(f"Volume {volume}", found["Labels"], task.database)
 
     def _ensure_shared_volume(self, api: APIClient, name: str) -> None:
         """Have a volume that tasks share: ours, or one that an operator made."""
@@ -450,6 +541,17 @@ def _label(container: Mapping[str, Any], name: str) -> str:
     return str(labels.get(name, ""))
 
 
+def _kind(row: Mapping[str, Any]) -> str:
+    """Of a row of a list call."""
+    return str(row["Labels"].get(objects.LABEL_KIND, ""))
+
+
+def _has_own_database(found: Mapping[str, Any]) -> bool:
+    """Whether a container, inspected or listed, was made beside a database server."""
+    places = [mount["Destination"] for mount in found.get("Mounts") or ()]
+    return DATABASE_DIRECTORY in places
+
+
 def _never_ran(found: Mapping[str, Any]) -> bool:
     """Whether someone was interrupted between making a container and starting it."""
     state = found["State"]
@@ -458,6 +560,16 @@ def _never_ran(found: Mapping[str, Any]) -> bool:
 
 def _text(log: bytes) -> str:
     return log.decode(errors="replace")
+
+
+_UP = (Phase.RUNNING, Phase.STARTING)
+_STATE = (objects.KIND_STATE, objects.KIND_DATA)
+_DATABASE = (objects.KIND_DATABASE,)
+_NO_DATABASE = "Its own database server does not run."
+
+
+def _read_inspection(found: Mapping[str, Any]) -> Phase:
+    return _read_state(found["State"], found.get("RestartCount", 0))[0]
 
 
 def _read_state(state: Mapping[str, Any], restarts: int) -> tuple[Phase, str]:
@@ -511,8 +623,11 @@ def _is_young(row: Mapping[str, Any]) -> bool:
     return row["State"] == "restarting" or bool(_YOUNG.match(row["Status"]))
 
 
-def _read_row(row: Mapping[str, Any]) -> Observation:
-    """An observation from a row of the list call, which tells health as text only."""
+def _read_row(row: Mapping[str, Any], databases: Container[str] = ()) -> Observation:
+    """An observation from a row of the list call, which tells health as text only.
+
+    :param databases: uids of those whose own database server runs
+    """
     labels = row["Labels"]
     phase, message = _ROW_PHASES.get(row["State"], Phase.STOPPED), ""
     if phase == Phase.RUNNING:
@@ -522,6 +637,13 @@ def _read_row(row: Mapping[str, Any]) -> Observation:
             phase, message = Phase.FAILED, "It does not answer its health check"
     elif phase == Phase.FAILED:
         message = row["Status"]
+    if (
+        phase in _UP
+        and _kind(row) == objects.KIND_TENANT
+        and _has_own_database(row)
+        and labels[objects.LABEL_TENANT] not in databases
+    ):
+        phase, message = Phase.FAILED, _NO_DATABASE
     return Observation(
         uid=labels[objects.LABEL_TENANT],
         phase=phase,

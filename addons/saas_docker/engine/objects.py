@@ -18,8 +18,11 @@ from typing import Any
 
 from odoo.addons.saas.engine.driver import (
     CONFIG_DIRECTORY,
+    DATABASE_DIRECTORY,
+    MASTER_DATABASES,
     SOURCE_DIRECTORY,
     STATE_DIRECTORY,
+    DatabaseSpec,
     Limits,
     Room,
     Target,
@@ -39,11 +42,19 @@ KIND_TENANT = "tenant"
 KIND_TASK = "task"
 KIND_STATE = "state"
 KIND_CONFIG = "config"
+KIND_DATABASE = "database"
+KIND_DATA = "data"
+KIND_SOCKET = "socket"
 KIND_SHARED = "shared"
 KIND_MEASURE = "measure"
 
 USER = "odoo"
 """Every image's unprivileged user, as in the official image."""
+
+DATABASE_USER = "postgres"
+DATA_DIRECTORY = "/var/lib/postgresql/data"
+DATABASE_FILES = "/run/saas/db"
+"""Where the image of a database server looks for passwords."""
 
 FILES_GROUP = 20101
 """Group that may read ``CONFIG_DIRECTORY``. It exists in no image: the process gets it
@@ -60,7 +71,8 @@ MAX_SLOTS = 1000
 """A bridge carries 1,023 ports; the rest is for tasks."""
 
 _UID = re.compile(r"[a-z][a-z0-9]{1,40}")
-_KEY = re.compile(r"[a-z][a-z0-9-]{0,30}")
+# What a database server beside a tenant is called no task can be.
+_KEY = re.compile(r"(?!postgres$)[a-z][a-z0-9-]{0,30}")
 _VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,100}")
 _PLACE = re.compile(r"/mnt/[a-z][a-z0-9-]{0,30}")
 _FILE = re.compile(r"\.?[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -89,6 +101,8 @@ class DockerConfig:
     :param str bridge: its interface on the host, at most 15 characters; firewall
         rules name it
     :param str toolbox: image that ``check`` expects on the engine; empty for none
+    :param str databases: name of the volume in which the master finds the sockets of
+        tenants' own database servers; empty where it cannot
     :param float timeout: seconds that one call may take
     :param str ca: PEM of who signed the engine's certificate
     :param str cert: PEM of our certificate
@@ -101,6 +115,7 @@ class DockerConfig:
     subnet: str
     bridge: str
     toolbox: str = ""
+    databases: str = ""
     timeout: float = 30.0
     ca: str = dataclasses.field(default="", repr=False)
     cert: str = dataclasses.field(default="", repr=False)
@@ -120,6 +135,19 @@ def state_volume(uid: str) -> str:
 
 def config_volume(uid: str) -> str:
     return f"{container_name(uid)}-config"
+
+
+def database_name(uid: str) -> str:
+    """Of a tenant's own database server, and of the volume with its data."""
+    return f"{container_name(uid)}-postgres"
+
+
+def database_config_volume(uid: str) -> str:
+    return f"{database_name(uid)}-config"
+
+
+def database_socket_volume(uid: str) -> str:
+    return f"{database_name(uid)}-socket"
 
 
 def task_name(uid: str, key: str) -> str:
@@ -236,14 +264,17 @@ def make_shared_volume(stack: str, name: str) -> dict[str, Any]:
 
 def make_tenant(config: DockerConfig, spec: TenantSpec) -> dict[str, Any]:
     """Body of ``create_container`` for a tenant."""
+    mounts = [
+        _make_mount(state_volume(spec.uid), STATE_DIRECTORY),
+        _make_mount(config_volume(spec.uid), CONFIG_DIRECTORY, copy=False),
+    ]
+    if spec.database:
+        mounts.append(_make_socket_mount(spec.database.uid))
     body = _make_container(
         image=spec.image,
         environment=spec.environment,
         limits=spec.limits,
-        mounts=[
-            _make_mount(state_volume(spec.uid), STATE_DIRECTORY),
-            _make_mount(config_volume(spec.uid), CONFIG_DIRECTORY, copy=False),
-        ],
+        mounts=mounts,
         network=config.network,
     )
     # The hostname is not the host: a new host name must not replace the container.
@@ -263,6 +294,39 @@ def make_tenant(config: DockerConfig, spec: TenantSpec) -> dict[str, Any]:
     return body
 
 
+def make_database(config: DockerConfig, spec: DatabaseSpec) -> dict[str, Any]:
+    """Body of ``create_container`` for a database server beside a tenant."""
+    body = _make_container(
+        image=spec.image,
+        environment={
+            # For the tools in its own container, the health check among them.
+            "PGPORT": str(spec.port),
+            "SAAS_DB_MAX_CONNECTIONS": str(spec.connections),
+            "SAAS_DB_SHARED_BUFFERS": f"{spec.limits.memory // 4 // 2**20}MB",
+            "SAAS_DB_SOCKETS": f"{DATABASE_DIRECTORY},{MASTER_DATABASES}",
+        },
+        limits=spec.limits,
+        mounts=[
+            _make_mount(database_name(spec.uid), DATA_DIRECTORY),
+            _make_mount(database_config_volume(spec.uid), DATABASE_FILES, copy=False),
+            _make_mount(database_socket_volume(spec.uid), DATABASE_DIRECTORY),
+            _make_mount(config.databases, MASTER_DATABASES, copy=False),
+        ],
+        # Nobody reaches it but by those sockets, and it reaches nobody.
+        network="none",
+        user=DATABASE_USER,
+    )
+    host = body["HostConfig"]
+    host["Tmpfs"]["/var/run/postgresql"] = "rw,noexec,nosuid,nodev,size=1m,mode=1777"
+    # Part of the memory that it may use.
+    host["ShmSize"] = spec.limits.memory // 4
+    host["RestartPolicy"] = {"Name": "unless-stopped"}
+    body["Hostname"] = f"{spec.uid}-postgres"
+    digest = _digest(body, spec.files)
+    body["Labels"] = make_labels(config.stack, spec.uid, KIND_DATABASE, spec=digest)
+    return body
+
+
 def make_task(config: DockerConfig, uid: str, task: TaskSpec) -> dict[str, Any]:
     """Body of ``create_container`` for a task."""
     mounts = [
@@ -272,6 +336,8 @@ def make_task(config: DockerConfig, uid: str, task: TaskSpec) -> dict[str, Any]:
     if task.source:
         source = _make_mount(state_volume(task.source), SOURCE_DIRECTORY, copy=False)
         mounts.append(source | {"ReadOnly": True})
+    if task.database:
+        mounts.append(_make_socket_mount(task.database))
     for name, place in sorted(task.volumes.items()):
         # Filled from the image when it is new, so that it belongs to the image's user.
         place = _checked(_PLACE, place, "place of a volume")
@@ -329,10 +395,11 @@ def _make_container(
     limits: Limits,
     mounts: list[dict[str, Any]],
     network: str,
+    user: str = USER,
 ) -> dict[str, Any]:
     return {
         "Image": image,
-        "User": USER,
+        "User": user,
         "Env": [f"{name}={value}" for name, value in sorted(environment.items())],
         "HostConfig": {
             "Init": True,
@@ -369,6 +436,12 @@ def _make_mount(volume: str, target: str, *, copy: bool = True) -> dict[str, Any
         "ReadOnly": False,
         "VolumeOptions": {"NoCopy": not copy},
     }
+
+
+def _make_socket_mount(uid: str) -> dict[str, Any]:
+    """Where the socket of that tenant's own database server is, to use it only."""
+    socket = _make_mount(database_socket_volume(uid), DATABASE_DIRECTORY, copy=False)
+    return socket | {"ReadOnly": True}
 
 
 def target(config: DockerConfig, spec: TenantSpec) -> Target:

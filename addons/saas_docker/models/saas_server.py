@@ -44,6 +44,12 @@ class SaasServer(models.Model):
         default="saas0",
         help="The network's interface on the host; its firewall rules name it.",
     )
+    docker_databases = fields.Char(
+        string="Volume of Own Databases",
+        help="Volume in which the worker finds the sockets of tenants' own PostgreSQL "
+        "servers. Empty where the engine is not the worker's own: tenants of plans "
+        "with such a server are not placed there then.",
+    )
     docker_ca = fields.Text(
         string="Authority",
         groups="saas.group_manager",
@@ -114,6 +120,11 @@ class SaasServer(models.Model):
                 )
             ) from error
 
+    def _takes_own_databases(self):
+        if self.driver != "docker":
+            return super()._takes_own_databases()
+        return bool(self.docker_databases)
+
     @api.private
     def _get_driver(self):
         if self.driver != "docker":
@@ -132,6 +143,7 @@ class SaasServer(models.Model):
             subnet=server.docker_subnet,
             bridge=server.docker_bridge,
             toolbox=server.toolbox_image or "",
+            databases=server.docker_databases or "",
             ca=server.docker_ca or "",
             cert=server.docker_cert or "",
             key=self._unseal(sealed) if sealed else "",
