@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -112,6 +113,7 @@ class OperationalError(Exception):
 FULL = PoolError("The Connection Pool Is Full")
 CLOSED = OperationalError('FATAL:  role "t1" is not permitted to log in')
 MISSING = OperationalError('FATAL:  database "t1" does not exist')
+AWAY = OperationalError("Connection refused")
 WRONG = OperationalError("FATAL:  password authentication failed")
 
 
@@ -156,6 +158,23 @@ def test_who_runs_already_reads_that_the_database_is_closed(monkeypatch):
     monkeypatch.setattr(sitecustomize, "SECONDS_TO_OPEN", -1)
     with pytest.raises(OperationalError, match="not permitted"):
         make_pool(refusals=1, error=CLOSED).borrow()
+
+
+@pytest.mark.parametrize(
+    "error", [FULL, AWAY, MISSING], ids=["full", "away", "missing"]
+)
+def test_a_thread_of_scheduled_actions_waits_until_it_has_its_connection(
+    monkeypatch, error
+):
+    monkeypatch.setattr(sitecustomize, "PAUSE_OF_SCHEDULED", 0)
+    monkeypatch.setattr(sitecustomize, "PATIENCE", -1)
+    pool, found = make_pool(refusals=50, error=error), []
+    thread = threading.Thread(
+        target=lambda: found.append(pool.borrow()), name="odoo.service.cron.cron0"
+    )
+    thread.start()
+    thread.join(timeout=30)
+    assert found == ["connection"]
 
 
 @pytest.mark.parametrize("error", [MISSING, WRONG], ids=["missing", "wrong"])

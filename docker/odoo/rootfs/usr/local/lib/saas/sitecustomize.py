@@ -9,6 +9,8 @@ nor an option.
 And whoever finds all connections of the process in use waits for one: a tenant has few,
 and Odoo answers such a request with an error at once. A process that has just started
 waits for its database, too: a new tenant's Odoo starts while the database is made.
+Threads of scheduled actions wait for as long as it takes: Odoo's own end for good when
+they cannot connect, and after a restart of PostgreSQL nothing scheduled would ever run.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import functools
 import importlib.abc
 import importlib.util
 import sys
+import threading
 import time
 
 TARGET = "odoo.sql_db"
@@ -27,6 +30,8 @@ PAUSE = 0.02
 # role before it looks for the database. One that is missing later is an error at once.
 NOT_YET = "is not permitted to log in"
 SECONDS_TO_OPEN = 60  # after the start of the process
+SCHEDULED = "odoo.service.cron"  # how the names of these threads begin
+PAUSE_OF_SCHEDULED = 1
 
 
 def own_database(name, configured):
@@ -53,14 +58,19 @@ def redirect(module):
 
 
 def wait_for_connections(module):
-    """Wrap ``ConnectionPool.borrow``: wait while all connections are in use, and at
-    the start for the database.
+    """Wrap ``ConnectionPool.borrow``: wait while all connections are in use, at the
+    start for the database, and in threads of scheduled actions always.
     """
     borrow = module.ConnectionPool.borrow
     starting_until = time.monotonic() + SECONDS_TO_OPEN
 
     @functools.wraps(borrow)
     def patient(*args, **kwargs):
+        while threading.current_thread().name.startswith(SCHEDULED):
+            try:
+                return borrow(*args, **kwargs)
+            except (module.PoolError, module.psycopg2.OperationalError):
+                time.sleep(PAUSE_OF_SCHEDULED)
         until = time.monotonic() + PATIENCE
         while True:
             try:
