@@ -15,6 +15,7 @@ from .shell import StackError
 ROOT = Path(__file__).resolve().parents[2]
 TEST_STACK = "saas-test"
 EMPTY_STACK = "saas-empty"
+FAULTS_STACK = "saas-faults"
 
 DEFAULTS = {
     "SAAS_STACK": "saas",
@@ -80,6 +81,21 @@ EMPTY_VALUES = {
     "SAAS_LANGUAGES": "",
     "SAAS_DB_MAX_CONNECTIONS": "100",
     "SAAS_DB_SHARED_BUFFERS": "64MB",
+}
+# For what only a whole stack can show while parts of it fail.
+FAULTS_VALUES = {
+    "SAAS_STACK": FAULTS_STACK,
+    "SAAS_HTTP_PORT": "18082",
+    "SAAS_MAIL_PORT": "18027",
+    "SAAS_CONTROL_SUBNET": "172.30.3.0/24",
+    "SAAS_TENANT_SUBNET": "172.28.48.0/20",
+    "SAAS_TENANT_BRIDGE": "saasfaults0",
+    "SAAS_LANGUAGES": "",
+    "SAAS_DB_MAX_CONNECTIONS": "150",
+    "SAAS_DB_SHARED_BUFFERS": "64MB",
+    # All requests of a test come from one address.
+    "SAAS_RATE_AVERAGE": "1000",
+    "SAAS_FAIL_POINTS": "",
 }
 FIRST_ENV = """\
 # Settings of this stack; README.md says what each means. Not in git.
@@ -294,6 +310,12 @@ def load_empty(root: Path = ROOT) -> Settings:
     """The settings of a second stack of the tests, whose master has no server yet."""
     test = load_test(root)
     return checked(Settings(root, {**test.values, **EMPTY_VALUES}))
+
+
+def load_faults(root: Path = ROOT) -> Settings:
+    """The settings of the stack whose parts fail."""
+    test = load_test(root)
+    return checked(Settings(root, {**test.values, **FAULTS_VALUES}))
 
 
 def _read_or_make(path: Path) -> str:

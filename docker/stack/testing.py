@@ -18,11 +18,10 @@ from xml.etree import ElementTree
 from . import clean, odoo_tests
 from .demo import STACK_PHASES, Stack
 from .packages import Apt
-from .settings import EMPTY_STACK, TEST_STACK, Settings
+from .settings import EMPTY_STACK, FAULTS_STACK, TEST_STACK, Settings
 from .shell import Progress, Shell, StackError
 
 INTEGRATION_STACK = "saas-itest"
-FAULTS_STACK = "saas-faults"
 TEST = ("lint", "unit", "odoo", "integration", "onboarding", "e2e")
 # What a developer does not wait for each time has commands of its own.
 LEVELS = (*TEST, "pictures", "faults")
@@ -162,7 +161,7 @@ class Run:
         return self._on_engine("faults", FAULTS_STACK)
 
     def _on_engine(self, level: str, stack: str) -> Result:
-        """Tests that make what they need on the engine, without a stack."""
+        """Tests that make what they need on the engine, a stack too where they do."""
         self.have_images()
         try:
             return self._pytest(level, {"SAAS_STACK": stack})

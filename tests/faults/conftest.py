@@ -21,6 +21,20 @@ import report
 from backup_bench_docker import BackupBench
 from backup_fixtures import amazon, fresh, gateway, tenant  # noqa: F401 (for all tests)
 from s3_stand_in import BUCKET, StandIn
+from whole import (  # noqa: F401 (for all tests)
+    _names_of_this_machine,
+    aftermath,
+    engine,
+    load,
+    mailbox,
+    make_tenant,
+    master,
+    names,
+    plan,
+    residents,
+    stack,
+    values,
+)
 
 from odoo.addons.saas_backup.engine.s3 import S3Config
 

@@ -6,8 +6,12 @@ import dataclasses
 from collections.abc import Iterable
 
 TITLES = {
+    "T06": "PostgreSQL is restarted while a tenant is made",
     "T07": "Tenants use up all connections of PostgreSQL",
     "T08": "The disk of PostgreSQL is full",
+    "T10": "A tenant has not enough memory",
+    "T11": "A tenant forks without end, and takes all the time it can get",
+    "T15": "The proxy is killed under load",
     "T17": "Clocks differ, and are put forward or back",
     "T18": "60 days of copies while clocks change for summer and winter",
     "T22": "The connection to the bucket is cut in the middle of an upload",
@@ -20,6 +24,8 @@ TITLES = {
     "T29": "The recovery key is changed, or a key is lost",
     "T30": "120 days of retention, and a customer who is erased",
     "T31": "Everything is destroyed with the credentials of the backups",
+    "workers": "Two workers run at once",
+    "master": "The master is down, all of it, and tenants have visitors",
 }
 # Cases that other levels have: one case is in one place.
 ELSEWHERE = {

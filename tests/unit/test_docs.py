@@ -332,6 +332,7 @@ def test_every_setting_that_the_pages_name_exists():
         ROOT / "docker" / "stack" / "testing.py",
         ROOT / "tests" / "bench" / "__main__.py",
         ROOT / "tests" / "e2e" / "test_crashes.py",
+        ROOT / "tests" / "faults" / "test_master_is_down.py",
     ]
     for path in programs:
         known |= set(re.findall(r"\bSAAS_[A-Z_]+\b", path.read_text(encoding="utf-8")))

@@ -158,9 +158,26 @@ def test_the_empty_stack_stands_beside_the_tests_own(tmp_path):
         assert not one.overlaps(other)
 
 
+def test_the_stack_whose_parts_fail_stands_beside_both(tmp_path):
+    others = settings.load_test(tmp_path), settings.load_empty(tmp_path)
+    faults = settings.load_faults(tmp_path)
+    for name in (
+        "SAAS_STACK",
+        "SAAS_HTTP_PORT",
+        "SAAS_MAIL_PORT",
+        "SAAS_TENANT_BRIDGE",
+    ):
+        assert faults[name] not in {other[name] for other in others}, name
+    for name in ("SAAS_CONTROL_SUBNET", "SAAS_TENANT_SUBNET"):
+        own = ipaddress.ip_network(faults[name])
+        for other in others:
+            assert not own.overlaps(ipaddress.ip_network(other[name])), name
+
+
 def test_cleaning_knows_every_stack_that_tests_make():
     stacks = all_stacks(_make())
-    assert {settings.TEST_STACK, settings.EMPTY_STACK} <= set(stacks)
+    made = {settings.TEST_STACK, settings.EMPTY_STACK, settings.FAULTS_STACK}
+    assert made <= set(stacks)
 
 
 # === HTTPS === #
