@@ -157,6 +157,10 @@ class DockerBench(Bench):
         found = self.inspect(uid)
         return f"{found['Id']} {found['State']['StartedAt']}"
 
+    def change_limits(self, uid):
+        memory = self.limits.memory // 2
+        self.api.update_container(f"saas-{uid}", mem_limit=memory, memswap_limit=memory)
+
     def write_state(self, uid, name, content):
         self.api.put_archive(
             f"saas-{uid}", STATE_DIRECTORY, objects.make_archive({name: content})

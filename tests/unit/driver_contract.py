@@ -68,6 +68,10 @@ class Bench(ABC):
         """Which container of the tenant it is, and since when it runs."""
 
     @abstractmethod
+    def change_limits(self, uid: str) -> None:
+        """Give the container less memory past the driver."""
+
+    @abstractmethod
     def write_state(self, uid: str, name: str, content: bytes) -> None:
         """Lay a file into the tenant's state directory."""
 
@@ -448,10 +452,30 @@ class DriverContract:
         assert all(begin <= event.time <= end for event in events)
         assert list(driver.events(begin - 3600, begin - 1800)) == []
 
-    def test_asking_for_events_to_come_does_not_wait_for_them(self, driver):
+    def test_events_to_come_are_told_as_they_happen(self, bench, driver):
+        bench.run(bench.spec())
+        begin = time.time()
+        events = driver.events(begin, begin + 60)
+        driver.stop(UID)
+        assert next(events).uid == UID
+        assert time.time() < begin + 30
+
+    def test_a_list_of_events_ends_when_it_was_asked_to(self, driver):
         begin = time.monotonic()
-        list(driver.events(time.time() - 1, time.time() + 3600))
-        assert time.monotonic() - begin < 10
+        assert list(driver.events(time.time(), time.time() + 1)) == []
+        assert 0.9 < time.monotonic() - begin < 10
+
+    def test_limits_that_somebody_changed_are_told_and_put_back(self, bench, driver):
+        bench.run(bench.spec())
+        before = bench.start_of(UID)
+        assert not driver.observe(UID).changed
+        bench.change_limits(UID)
+        assert driver.observe(UID).changed
+        assert [row.changed for row in driver.list_tenants(thoroughly=True)] == [True]
+        driver.ensure(bench.spec())
+        assert not driver.observe(UID).changed
+        assert [row.changed for row in driver.list_tenants(thoroughly=True)] == [False]
+        assert bench.start_of(UID) == before
 
     # === TASKS === #
 

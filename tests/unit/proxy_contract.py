@@ -28,6 +28,7 @@ PAGE = Page(
     language="pt-BR",
 )
 IN_ENGLISH = Page(title="This site is suspended", language="en-US")
+_LISTS = ("list", "find", "versions")
 CLOSED = Route(uid=UID, hosts=ROUTE.hosts, pages=(PAGE, IN_ENGLISH))
 ASLEEP = dataclasses.replace(ROUTE, pages=(PAGE, IN_ENGLISH))
 OLD = ("old.odoo.localhost", "www.alfa.example")
@@ -96,6 +97,27 @@ class ProxyContract:
         proxy.put_unknown_pages((PAGE, IN_ENGLISH))
         assert proxy.list_routes() == {}
 
+    def test_one_route_is_found_as_it_was_put(self, proxy):
+        for route in (ROUTE, CLOSED):
+            proxy.put_route(route)
+            assert proxy.find_route(UID) == route
+        assert proxy.find_route(OTHER) is None
+
+    def test_a_version_is_another_one_when_the_route_is(self, proxy):
+        assert proxy.list_versions() == {}
+        proxy.put_route(ROUTE)
+        before = proxy.list_versions()
+        assert list(before) == [UID]
+        proxy.put_route(ROUTE)
+        assert proxy.list_versions() == before
+        seen = [before[UID]]
+        for words in (PAGE, IN_ENGLISH):
+            proxy.put_route(dataclasses.replace(CLOSED, pages=(words,)))
+            seen.append(proxy.list_versions()[UID])
+        assert len(set(seen)) == 3
+        proxy.delete_route(UID)
+        assert proxy.list_versions() == {}
+
     def test_deleting_removes_that_route_and_no_other(self, proxy):
         other = dataclasses.replace(ROUTE, uid=OTHER, hosts=("beta.odoo.localhost",))
         proxy.put_route(ROUTE)
@@ -110,7 +132,7 @@ class ProxyContract:
 
     @pytest.mark.parametrize(
         "verb",
-        ["check", "put_route", "put_page", "put_unknown", "delete_route", "list"],
+        ["check", "put_route", "put_page", "put_unknown", "delete_route", *_LISTS],
     )
     def test_an_unreachable_proxy_is_an_error_and_never_an_absence(
         self, unreachable_proxy, verb
@@ -122,6 +144,8 @@ class ProxyContract:
             "put_unknown": lambda: unreachable_proxy.put_unknown_pages((PAGE,)),
             "delete_route": lambda: unreachable_proxy.delete_route(UID),
             "list": unreachable_proxy.list_routes,
+            "find": lambda: unreachable_proxy.find_route(UID),
+            "versions": unreachable_proxy.list_versions,
         }
         with pytest.raises(EngineError) as failure:
             calls[verb]()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import tarfile
 
 import pytest
@@ -76,6 +77,14 @@ def _volume(name, target, *, copy=False, read_only=False):
 def test_a_tenants_container_is_hardened_and_holds_no_secret():
     body = objects.make_tenant(CONFIG, SPEC)
     spec_hash = body["Labels"].pop("saas.spec")
+    limits = json.loads(body["Labels"].pop("saas.limits"))
+    assert limits == {
+        "RestartPolicy": {"Name": "unless-stopped"},
+        **{
+            name: HARDENED[name]
+            for name in ("Memory", "MemorySwap", "NanoCpus", "PidsLimit")
+        },
+    }
     assert body == {
         "Image": "saas-odoo:19.0",
         "User": "odoo",

@@ -54,6 +54,9 @@ class FakeBench(Bench):
     def start_of(self, uid):
         return str(id(self.driver.containers[uid]))
 
+    def change_limits(self, uid):
+        self.driver.change_limits(uid)
+
     def write_state(self, uid, name, content):
         self.driver.state[uid][name] = content
 

@@ -145,6 +145,7 @@ class Observation:
     """What was seen of one tenant's container.
 
     :param str spec_hash: hash of the spec that it was made from, empty when absent
+    :param bool changed: its limits are not those any more that it was made with
     :param str message: why it failed, for people; empty when there is nothing to say
     :param restarts: how often it ended by itself and was started again since it was
         last started on request; None where nobody looked, as it has run for minutes
@@ -155,6 +156,7 @@ class Observation:
     spec_hash: str = ""
     message: str = ""
     restarts: int | None = None
+    changed: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -231,8 +233,9 @@ class Driver(ABC):
     def ensure(self, spec: TenantSpec) -> None:
         """Make the tenant's container as the spec says, and have it started.
 
-        One that was made from another spec is replaced; its state is kept. A database
-        server that the spec names is had first.
+        One that was made from another spec is replaced; its state is kept. Limits that
+        somebody changed are put back. A database server that the spec names is had
+        first.
 
         :raise RefusedError: ``image_missing``, ``foreign`` (something that is not
             ours has the name; it is neither adopted nor removed) or ``no_room``
@@ -266,10 +269,12 @@ class Driver(ABC):
         """
 
     @abstractmethod
-    def list_tenants(self) -> Iterator[Observation]:
+    def list_tenants(self, *, thoroughly: bool = False) -> Iterator[Observation]:
         """All tenants' containers that are ours, those unknown to the master too.
 
         Of those that were started within the last minute it tells their restarts.
+
+        :param thoroughly: tell ``changed`` as well, which may take a call for each
         """
 
     @abstractmethod
@@ -334,4 +339,10 @@ class Driver(ABC):
 
     @abstractmethod
     def events(self, since: float, until: float) -> Iterator[Event]:
-        """What happened to our containers between two moments (seconds since epoch)."""
+        """What happens to tenants' containers, from one moment (seconds since epoch) to
+        another; each is told as it happens, and a moment to come is waited for.
+
+        Connected when it returns. Events may be missing, and may come twice.
+
+        :raise RetryableError: while it is read, too: the connection was lost
+        """

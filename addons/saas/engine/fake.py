@@ -35,6 +35,7 @@ from .postgres import DatabaseServer, DatabaseServerConfig
 from .proxy import Page, Proxy, Route
 
 GIB = 2**30
+EVENTS_INTERVAL = 0.01
 _UP = (Phase.RUNNING, Phase.STARTING)
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -161,6 +162,7 @@ class FakeContainer:
     phase: Phase
     looks: int = 0
     restarts: int = 0
+    changed: bool = False
 
 
 @dataclasses.dataclass(slots=True)
@@ -255,6 +257,7 @@ class FakeDriver(Recorder, Driver):
             self._make_state(spec.uid)
             found = FakeContainer(copy.deepcopy(spec), Phase.STOPPED)
             self.containers[spec.uid] = found
+        found.changed = False
         if found.phase in (Phase.STOPPED, Phase.PAUSED):
             self._move(spec.uid, self._started())
 
@@ -343,20 +346,22 @@ class FakeDriver(Recorder, Driver):
             if not (own and own.runs):
                 phase, message = Phase.FAILED, "Its own database server does not run."
         spec_hash = self._hash(found.spec)
-        return Observation(uid, phase, spec_hash, message, found.restarts)
+        restarts, changed = found.restarts, found.changed
+        return Observation(uid, phase, spec_hash, message, restarts, changed)
 
     def _look(self, found: FakeContainer) -> None:
         found.looks += 1
 
     @_verb
-    def list_tenants(self) -> Iterator[Observation]:
-        return iter(
-            [
-                self._observation(uid, found)
-                for uid, found in self.containers.items()
-                if found.spec
-            ]
-        )
+    def list_tenants(self, *, thoroughly: bool = False) -> Iterator[Observation]:
+        told = [
+            self._observation(uid, found)
+            for uid, found in self.containers.items()
+            if found.spec
+        ]
+        if thoroughly:
+            return iter(told)
+        return iter([dataclasses.replace(one, changed=False) for one in told])
 
     @_verb
     def list_state(self) -> frozenset[str]:
@@ -443,7 +448,19 @@ class FakeDriver(Recorder, Driver):
 
     @_verb
     def events(self, since: float, until: float) -> Iterator[Event]:
-        return iter([event for event in self.happened if since <= event.time <= until])
+        return self._follow(since, until)
+
+    def _follow(self, since: float, until: float) -> Iterator[Event]:
+        told = 0
+        while True:
+            # Before looking, so that the last ones are told too.
+            over = time.time() >= until
+            happened = self.happened[told:]
+            told += len(happened)
+            yield from (e for e in happened if since <= e.time <= until)
+            if over:
+                return
+            time.sleep(EVENTS_INTERVAL)
 
     # === FOR TESTS === #
 
@@ -463,6 +480,11 @@ class FakeDriver(Recorder, Driver):
     def crash(self, uid: str, times: int = 1) -> None:
         """Have the container end by itself, and be started again, so many times."""
         self.containers[uid].restarts += times
+        self._happen(uid)
+
+    def change_limits(self, uid: str) -> None:
+        """Have somebody give the container other limits than it was made with."""
+        self.containers[uid].changed = True
         self._happen(uid)
 
     @staticmethod
@@ -579,8 +601,16 @@ class FakeProxy(Recorder, Proxy):
         self.routes.pop(uid, None)
 
     @_verb
+    def find_route(self, uid: str) -> Route | None:
+        return self.routes.get(uid)
+
+    @_verb
     def list_routes(self) -> dict[str, Route]:
         return dict(self.routes)
+
+    @_verb
+    def list_versions(self) -> dict[str, str]:
+        return {uid: repr(route) for uid, route in self.routes.items()}
 
     @_verb
     def put_unknown_pages(self, pages: tuple[Page, ...]) -> None:

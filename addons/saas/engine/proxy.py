@@ -95,8 +95,16 @@ class Proxy(ABC):
         """Remove the route of that uid; absent is success."""
 
     @abstractmethod
+    def find_route(self, uid: str) -> Route | None:
+        """The route of that uid, None when it is certain that there is none."""
+
+    @abstractmethod
     def list_routes(self) -> dict[str, Route]:
         """All tenants' routes by uid, orphans too."""
+
+    @abstractmethod
+    def list_versions(self) -> dict[str, str]:
+        """A word for each uid's route that is another one when the route is; cheap."""
 
     @abstractmethod
     def put_unknown_pages(self, pages: tuple[Page, ...]) -> None:
@@ -112,8 +120,14 @@ class RouteFiles(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file; absent is success."""
 
+    def read(self, name: str) -> bytes | None:
+        """What a file holds, None when it is certain that it is absent."""
+
     def read_all(self) -> dict[str, bytes]:
         """All files by name, also those of others; no temporary ones."""
+
+    def list_versions(self) -> dict[str, str]:
+        """A word for each of them that is another one when the file is; cheap."""
 
 
 class DirectoryRouteFiles:
@@ -148,6 +162,27 @@ class DirectoryRouteFiles:
             if name in os.listdir(self._path):
                 target.unlink(missing_ok=True)
             self._remove_leftovers(name)
+
+    def read(self, name: str) -> bytes | None:
+        target = self._locate(name)
+        with self._translate_errors():
+            try:
+                return target.read_bytes()
+            except FileNotFoundError:
+                # A directory that is not there says nothing about the file.
+                self._path.stat()
+        return None
+
+    def list_versions(self) -> dict[str, str]:
+        found = {}
+        with self._translate_errors(), os.scandir(self._path) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if not entry.name.startswith(".") and entry.is_file():
+                        facts = entry.stat()
+                        words = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+                        found[entry.name] = " ".join(map(str, words))
+        return found
 
     def read_all(self) -> dict[str, bytes]:
         found = {}
@@ -296,6 +331,21 @@ class TraefikProxy(Proxy):
     def delete_route(self, uid: str) -> None:
         self._files.remove(_file_name(uid))
         self._files.remove(_pages_name(uid))
+
+    def find_route(self, uid: str) -> Route | None:
+        content = self._files.read(_file_name(uid))
+        if content is None:
+            return None
+        return _read_route(uid, content, self._files.read(_pages_name(uid)) or b"")
+
+    def list_versions(self) -> dict[str, str]:
+        versions = self._files.list_versions()
+        found = {}
+        for name, version in versions.items():
+            if match := _FILE_NAME.fullmatch(name):
+                words = versions.get(_pages_name(match["uid"]), "")
+                found[match["uid"]] = f"{version} {words}"
+        return found
 
     def list_routes(self) -> dict[str, Route]:
         routes = {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import re
+import threading
 import time
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
@@ -30,7 +32,13 @@ from odoo.addons.saas.engine.driver import (
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 
 from . import objects
-from .client import find, get_client, make_client, translate_errors
+from .client import (
+    find,
+    get_client,
+    make_client,
+    translate_errors,
+    update_limits,
+)
 from .objects import DockerConfig
 
 STOP_SECONDS = 10
@@ -41,6 +49,9 @@ DATABASE_STOP_SECONDS = 20
 
 TASK_LOG_LINES = 100
 
+EVENTS_GRACE = 10.0
+"""Seconds after which a list of events is ended that the engine does not end."""
+
 _EVENTS = (
     "start",
     "die",
@@ -48,6 +59,7 @@ _EVENTS = (
     "pause",
     "unpause",
     "oom",
+    "update",
     "destroy",
     "health_status",
 )
@@ -203,14 +215,19 @@ class DockerDriver(Driver):
     def _find_as_wanted(
         self, api: APIClient, name: str, uid: str, body: Mapping[str, Any], seconds: int
     ) -> dict[str, Any] | None:
-        """Our container of that name; one made from another spec is removed first."""
+        """Our container of that name, with its limits; one made from another spec is
+        removed first.
+        """
         found = self._find_container(api, name, uid)
-        if found and _label(found, objects.LABEL_SPEC) != _label(
-            body, objects.LABEL_SPEC
-        ):
+        if found is None:
+            return None
+        if _label(found, objects.LABEL_SPEC) != _label(body, objects.LABEL_SPEC):
             api.stop(name, timeout=seconds)
             _remove_container(api, name)
             return None
+        limits = objects.read_limits(body["HostConfig"])
+        if objects.read_limits(found["HostConfig"]) != limits:
+            update_limits(api, name, limits)
         return found
 
     def _bring_up(
@@ -268,16 +285,16 @@ class DockerDriver(Driver):
             found = self._find_container(api, name, uid)
             if found is None:
                 return Observation(uid, Phase.ABSENT)
-            restarts = found.get("RestartCount", 0)
-            phase, message = _read_state(found["State"], restarts)
-            if _has_own_database(found) and phase in _UP:
+            seen = _read_container(uid, found)
+            if _has_own_database(found) and seen.phase in _UP:
                 own = find(api.inspect_container, objects.database_name(uid))
                 if not own or _read_inspection(own) not in _UP:
-                    phase, message = Phase.FAILED, _NO_DATABASE
-        digest = _label(found, objects.LABEL_SPEC)
-        return Observation(uid, phase, digest, message, restarts)
+                    return dataclasses.replace(
+                        seen, phase=Phase.FAILED, message=_NO_DATABASE
+                    )
+        return seen
 
-    def list_tenants(self) -> Iterator[Observation]:
+    def list_tenants(self, *, thoroughly: bool = False) -> Iterator[Observation]:
         with self._calling("The list of tenants") as api:
             rows = api.containers(all=True, filters=self._filters())
         tenants = [row for row in rows if _kind(row) == objects.KIND_TENANT]
@@ -286,18 +303,18 @@ class DockerDriver(Driver):
             for row in rows
             if _kind(row) == objects.KIND_DATABASE and _read_row(row).phase in _UP
         }
-        return iter([self._look_closer(row, databases) for row in tenants])
+        return iter([self._look_closer(row, databases, thoroughly) for row in tenants])
 
     def _look_closer(
-        self, row: Mapping[str, Any], databases: Container[str]
+        self, row: Mapping[str, Any], databases: Container[str], thoroughly: bool
     ) -> Observation:
         """What a row does not tell: how often somebody who was started just now has
-        ended before, and who is ill from who was thawed a moment ago.
+        ended before, who is ill from who was thawed a moment ago, and limits.
 
         :param databases: uids of those whose own database server runs
         """
         seen, young = _read_row(row, databases), _is_young(row)
-        if seen.phase != Phase.FAILED and not young:
+        if seen.phase != Phase.FAILED and not young and not thoroughly:
             return seen
         closer = self.observe(seen.uid)
         return closer if young else dataclasses.replace(closer, restarts=None)
@@ -473,28 +490,47 @@ class DockerDriver(Driver):
             return _text(find(api.logs, name, tail=lines) or b"")
 
     def events(self, since: float, until: float) -> Iterator[Event]:
-        # A moment that has not come yet would make the engine wait for it.
-        until = min(until, time.time())
-        if since >= until:
-            return iter(())
-        filters = self._filters() | {
-            "type": ["container"],
-            "event": list(_EVENTS),
-        }
-        with self._calling("The list of events") as api:
+        # Health checks are events too, of a kind that the engine leaves out here.
+        filters = self._filters() | {"type": ["container"], "event": list(_EVENTS)}
+        with translate_errors(self.config.url, "The list of events"):
+            # A client of its own, as it is in use until then.
+            api = make_client(self.config)
+            ahead = _read_clock(api) - time.time()
             stream = api.events(
-                since=f"{since:.6f}", until=f"{until:.6f}", filters=filters, decode=True
+                since=f"{since + ahead:.6f}",
+                until=f"{until + ahead:.6f}",
+                filters=filters,
+                decode=True,
             )
-            rows = list(stream)
-        return iter(
-            [
-                Event(
-                    uid=row["Actor"]["Attributes"][objects.LABEL_TENANT],
-                    time=row["timeNano"] / 1e9,
-                )
-                for row in rows
-            ]
-        )
+        return self._read_events(api, stream, until, ahead)
+
+    def _read_events(
+        self, api: APIClient, stream: Any, until: float, ahead: float
+    ) -> Iterator[Event]:
+        # An engine that vanishes without a word would be waited for for ever.
+        seconds = max(until - time.time(), 0) + EVENTS_GRACE
+        end = threading.Timer(seconds, stream.close)
+        end.daemon = True
+        end.start()
+        try:
+            with translate_errors(self.config.url, "The list of events"):
+                for row in stream:
+                    labels = row["Actor"]["Attributes"]
+                    if labels.get(objects.LABEL_KIND) in _HEARD:
+                        yield Event(
+                            uid=labels[objects.LABEL_TENANT],
+                            time=row["timeNano"] / 1e9 - ahead,
+                        )
+        finally:
+            ended = end.is_alive()
+            end.cancel()
+            api.close()
+        # The SDK takes a lost connection for the end.
+        if not ended or time.time() < until - 1:
+            raise RetryableError(
+                f"The Docker engine at {self.config.url} tells no more events.",
+                reason="unreachable",
+            )
 
     # === WHAT IS OURS === #
 
@@ -563,6 +599,7 @@ def _text(log: bytes) -> str:
 
 
 _UP = (Phase.RUNNING, Phase.STARTING)
+_HEARD = (objects.KIND_TENANT, objects.KIND_DATABASE)
 _STATE = (objects.KIND_STATE, objects.KIND_DATA)
 _DATABASE = (objects.KIND_DATABASE,)
 _NO_DATABASE = "Its own database server does not run."
@@ -570,6 +607,27 @@ _NO_DATABASE = "Its own database server does not run."
 
 def _read_inspection(found: Mapping[str, Any]) -> Phase:
     return _read_state(found["State"], found.get("RestartCount", 0))[0]
+
+
+def _read_container(uid: str, found: Mapping[str, Any]) -> Observation:
+    """An observation from an inspection, which tells all that there is to know."""
+    restarts = found.get("RestartCount", 0)
+    phase, message = _read_state(found["State"], restarts)
+    limits = _label(found, objects.LABEL_LIMITS)
+    return Observation(
+        uid,
+        phase,
+        _label(found, objects.LABEL_SPEC),
+        message,
+        restarts,
+        # Older containers have no such label, and are believed.
+        changed=limits not in ("", objects.limits_text(found["HostConfig"])),
+    )
+
+
+def _read_clock(api: APIClient) -> float:
+    """What time it is for the engine."""
+    return datetime.datetime.fromisoformat(api.info()["SystemTime"]).timestamp()
 
 
 def _read_state(state: Mapping[str, Any], restarts: int) -> tuple[Phase, str]:

@@ -37,6 +37,7 @@ LABEL_KIND = "saas.kind"
 LABEL_KEY = "saas.key"
 LABEL_HOST = "saas.host"
 LABEL_SPEC = "saas.spec"
+LABEL_LIMITS = "saas.limits"
 
 KIND_TENANT = "tenant"
 KIND_TASK = "task"
@@ -84,6 +85,8 @@ _MEASURED = re.compile(
     r"^MemTotal:\s+(\d+) kB$.*^MemAvailable:\s+(\d+) kB$.*^\s*(\d+)\s+(\d+)$",
     re.MULTILINE | re.DOTALL,
 )
+
+_CHANGEABLE = ("Memory", "MemorySwap", "NanoCpus", "PidsLimit")
 
 _TMPFS = "rw,noexec,nosuid,nodev,size=256m,mode=1777"
 _LOG_CONFIG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
@@ -287,9 +290,13 @@ def make_tenant(config: DockerConfig, spec: TenantSpec) -> dict[str, Any]:
             }
         }
     }
-    digest = _digest(body, spec.files)
     body["Labels"] = make_labels(
-        config.stack, spec.uid, KIND_TENANT, host=spec.host, spec=digest
+        config.stack,
+        spec.uid,
+        KIND_TENANT,
+        host=spec.host,
+        spec=_digest(body, spec.files),
+        limits=limits_text(body["HostConfig"]),
     )
     return body
 
@@ -325,6 +332,20 @@ def make_database(config: DockerConfig, spec: DatabaseSpec) -> dict[str, Any]:
     digest = _digest(body, spec.files)
     body["Labels"] = make_labels(config.stack, spec.uid, KIND_DATABASE, spec=digest)
     return body
+
+
+def read_limits(host: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be changed of a container while it runs, and was asked for.
+
+    :param host: ``HostConfig`` of a body or of an inspection
+    """
+    limits = {name: host[name] for name in _CHANGEABLE}
+    return limits | {"RestartPolicy": {"Name": host["RestartPolicy"]["Name"]}}
+
+
+def limits_text(host: Mapping[str, Any]) -> str:
+    """The same as a label tells it."""
+    return json.dumps(read_limits(host), sort_keys=True)
 
 
 def make_task(config: DockerConfig, uid: str, task: TaskSpec) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import pathlib
 import re
@@ -56,16 +57,31 @@ class DockerRouteFiles:
         with self._calling() as api:
             self._run(api, "rm", "-f", path)
 
+    def read(self, name: str) -> bytes | None:
+        """What a file holds, None when it is certain that it is absent."""
+        path = self._path(_checked(name))
+        with self._calling() as api:
+            self._require_container(api)
+            return self._read(api, path).get(name)
+
     def read_all(self) -> dict[str, bytes]:
         """All files by name; no temporary ones of a killed writer."""
         with self._calling() as api:
-            if not find(api.inspect_container, self.container):
-                raise RefusedError(
-                    f"The proxy's container {self.container} is not on the server "
-                    f"{self.config.url}; start the proxy.",
-                    reason="absent",
-                )
+            self._require_container(api)
             return self._read(api, self.directory)
+
+    def list_versions(self) -> dict[str, str]:
+        """A hash of each file: the engine gives them all or none."""
+        files = self.read_all()
+        return {name: hashlib.sha256(files[name]).hexdigest() for name in files}
+
+    def _require_container(self, api: APIClient) -> None:
+        if not find(api.inspect_container, self.container):
+            raise RefusedError(
+                f"The proxy's container {self.container} is not on the server "
+                f"{self.config.url}; start the proxy.",
+                reason="absent",
+            )
 
     def _read(self, api: APIClient, path: str) -> dict[str, bytes]:
         """The files at a path, which may be one file or absent."""
