@@ -13,7 +13,6 @@ import pytest
 import requests
 
 from .program import make_stack
-from .residents import look_up
 
 SERVICES = ("db", "web", "worker", "proxy", "gateway", "switch", "firewall", "mail")
 MASTER, TENANT = "master", "tenant"
@@ -334,26 +333,3 @@ def run_scheduled(stack, name, seconds=60):
     while stack.sql(query, "master") == before:
         assert time.monotonic() < until, "the scheduled action did not run"
         time.sleep(0.2)
-
-
-def test_a_tenant_whose_container_was_killed_runs_again(master, stack, tenant):
-    resident = look_up(master, stack, tenant)
-    resident.container.kill()
-    resident.container.reload()
-    assert resident.container.status == "exited"
-    resync(master, stack)
-    assert master.settle(tenant) == "running"
-    assert requests.get(f"{resident.url}/web/health", timeout=30).status_code == 200
-
-
-def test_a_tenant_whose_container_was_removed_runs_again_with_its_data(
-    master, stack, tenant
-):
-    resident = look_up(master, stack, tenant)
-    stack.sql("UPDATE res_company SET email = 'kept@example.com'", resident.uid)
-    resident.container.remove(force=True)
-    resync(master, stack)
-    assert master.settle(tenant) == "running"
-    assert requests.get(f"{resident.url}/web/health", timeout=30).status_code == 200
-    email = "SELECT email FROM res_company WHERE id = 1"
-    assert stack.sql(email, resident.uid) == ["kept@example.com"]

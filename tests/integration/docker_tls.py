@@ -78,6 +78,7 @@ class TlsRelay:
         self.ca, self.other_ca = authority.pem, stranger.pem
         self.cert, self.key = authority.issue("master")
         self.other_key = stranger.issue("other")[1]
+        self._engines: list[socket.socket] = []
 
     def __enter__(self) -> Self:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -94,6 +95,12 @@ class TlsRelay:
 
     def __exit__(self, *details: object) -> None:
         self._server.close()
+
+    def cut(self) -> None:
+        """End all connections on the way, as a network that fails does."""
+        while self._engines:
+            with contextlib.suppress(OSError):
+                self._engines.pop().shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -114,6 +121,7 @@ class TlsRelay:
         ):
             _shake_hands(visitor)
             engine.connect(self._path)
+            self._engines.append(engine)
             pair = (engine, visitor)
             answers = threading.Thread(target=_pump, args=pair, daemon=True)
             answers.start()

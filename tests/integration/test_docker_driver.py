@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import ipaddress
 import itertools
 import pathlib
@@ -39,6 +40,7 @@ from driver_contract import (
     refused,
 )
 
+from odoo.addons.saas.engine import listener
 from odoo.addons.saas.engine.driver import Phase, TaskPhase
 from odoo.addons.saas.engine.errors import RefusedError, RetryableError
 from odoo.addons.saas_docker.engine import objects
@@ -601,6 +603,52 @@ def test_an_engine_is_reached_by_tls(bench, tls):
     driver = _tls_driver(tls)
     assert driver.check().startswith("Docker ")
     assert driver.observe(UID) == bench.driver.observe(UID)
+
+
+def test_a_connection_that_is_cut_is_no_end_of_what_is_told(bench, tls):
+    driver, begin = _tls_driver(tls), time.time()
+    events = driver.events(begin, begin + 60)
+    bench.run(bench.spec())
+    assert next(events).uid == UID
+    tls.cut()
+    with pytest.raises(RetryableError) as caught:
+        list(events)
+    assert caught.value.reason == "unreachable"
+    assert time.time() < begin + 30
+
+
+def test_who_listens_hears_again_after_the_connection_was_cut(bench, tls, monkeypatch):
+    monkeypatch.setattr(listener, "LONGEST_PAUSE", 0.1)
+    ears = listener.Listener()
+    source = functools.partial(listener.hear_containers, _tls_driver(tls))
+
+    def hear(is_enough):
+        heard, until = listener.NOTHING, time.monotonic() + 30
+        while not is_enough(heard):
+            assert time.monotonic() < until, heard
+            ears.tend({"the engine": source})
+            heard |= ears.take()
+            time.sleep(0.05)
+
+    hear(lambda heard: heard.missed)
+    for _round in range(2):
+        bench.run(bench.spec())
+        hear(lambda heard: UID in heard.uids)
+        tls.cut()
+        hear(lambda heard: heard.missed)
+        bench.driver.stop(UID)
+        hear(lambda heard: UID in heard.uids)
+
+
+def test_health_checks_and_tasks_are_no_events(bench, driver):
+    driver.ensure(bench.spec(image=IMAGE_CHECKED))
+    bench.write_state(UID, "healthy", b"")
+    bench.settle(UID, Phase.RUNNING)
+    begin = time.time()
+    driver.start_task(UID, bench.task("seed"))
+    bench.finish(UID, "seed")
+    time.sleep(1)
+    assert list(driver.events(begin, time.time())) == []
 
 
 def test_an_engine_whose_authority_we_do_not_know_is_refused(bench, tls):

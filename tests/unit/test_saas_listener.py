@@ -69,6 +69,12 @@ class Ears:
         self.wait(lambda: time.monotonic() > until)
 
 
+def say(until, *uids):
+    """Name these, and go on to the end of the round."""
+    yield from uids
+    time.sleep(max(until - time.time(), 0))
+
+
 def test_whoever_changes_is_named_in_one_round_and_in_the_next_ones(driver):
     ears = Ears(server=functools.partial(hear_containers, driver))
     ears.wait(lambda: ears.missed == 1)
@@ -131,9 +137,7 @@ def test_a_connection_that_is_lost_on_the_way_is_made_again():
 
     def source(memory, until):
         rounds.append(memory.setdefault("round", len(rounds)))
-        if len(rounds) == 1:
-            return break_off()
-        return iter([OTHER])
+        return break_off() if len(rounds) == 1 else say(until, OTHER)
 
     def break_off():
         yield UID
@@ -147,8 +151,14 @@ def test_a_connection_that_is_lost_on_the_way_is_made_again():
 
 
 def test_a_fault_of_ours_is_told_and_listening_goes_on(caplog):
-    answers = [lambda: 1 / 0, lambda: iter([UID])]
-    ears = Ears(server=lambda memory, until: answers.pop(0)() if answers else iter(()))
+    faults = [ZeroDivisionError]
+
+    def source(memory, until):
+        if faults:
+            raise faults.pop()
+        return say(until, UID)
+
+    ears = Ears(server=source)
     ears.wait(lambda: ears.uids == [UID])
     assert "ZeroDivisionError" in caplog.text
 

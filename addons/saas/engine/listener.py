@@ -22,7 +22,7 @@ ROUND_SECONDS = 60.0
 LONGEST_PAUSE = 60.0
 """Seconds at most between two tries to reach what does not answer."""
 
-ROUTES_INTERVAL = 5.0
+ROUTES_INTERVAL = 10.0
 
 Memory = dict[str, Any]
 """What a source keeps from one round to the next; empty after a failure."""
@@ -30,7 +30,8 @@ Memory = dict[str, Any]
 Source = Callable[[Memory, float], Iterator[str]]
 """Called with its memory and the moment when to end; gives uids as it hears of them.
 
-It is connected when it returns, and raises ``EngineError`` when it no longer hears.
+It is connected when it returns, and raises ``EngineError`` when it no longer hears. It
+ends at that moment, not before: the next round begins at once.
 """
 
 
@@ -84,6 +85,12 @@ class Heard:
     def __bool__(self) -> bool:
         return self.missed or bool(self.uids)
 
+    def __or__(self, other: Heard) -> Heard:
+        return Heard(self.uids | other.uids, self.missed or other.missed)
+
+
+NOTHING = Heard(frozenset(), missed=False)
+
 
 class Listener:
     """A thread for each source. They end with the process, and need no other end."""
@@ -95,7 +102,7 @@ class Listener:
     def tend(self, sources: Mapping[Hashable, Source]) -> None:
         """Listen to these from now on, and to others until their round is over."""
         for name in self._ears.keys() - sources.keys():
-            del self._ears[name]
+            self._ears.pop(name).leave()
         for name, source in sources.items():
             ear = self._ears.setdefault(name, _Ear(name, self._said))
             ear.listen(source)
@@ -115,35 +122,43 @@ class _Ear:
         self._memory: Memory = {}
         self._failures = 0
         self._pause_until = 0.0
+        self._source: Source | None = None
         self._thread: threading.Thread | None = None
 
     def listen(self, source: Source) -> None:
-        """Begin a round, unless one is under way or it is too early."""
+        """Take this one from the next round on, which may be the first."""
+        self._source = source
         if self._thread and self._thread.is_alive():
             return
         if time.monotonic() < self._pause_until:
             return
         self._thread = threading.Thread(
-            target=self._run, args=(source,), name=f"saas.listener {self._name}"
+            target=self._run, name=f"saas.listener {self._name}", daemon=True
         )
-        self._thread.daemon = True
         self._thread.start()
 
-    def _run(self, source: Source) -> None:
+    def leave(self) -> None:
+        """End with the round that is under way."""
+        self._source = None
+
+    def _run(self) -> None:
         try:
-            is_new = not self._memory
-            heard = source(self._memory, time.time() + ROUND_SECONDS)
-            if is_new:
-                self._said.put(None)
-            for uid in heard:
-                self._said.put(uid)
+            while source := self._source:
+                self._run_round(source)
         except EngineError as error:
             self._fail(error.message)
         except Exception as error:
             _logger.exception("listening to %s", self._name)
             self._fail(str(error))
-        else:
-            self._failures = 0
+
+    def _run_round(self, source: Source) -> None:
+        is_new = not self._memory
+        heard = source(self._memory, time.time() + ROUND_SECONDS)
+        if is_new:
+            self._said.put(None)
+        for uid in heard:
+            self._said.put(uid)
+        self._failures = 0
 
     def _fail(self, message: str) -> None:
         if not self._failures:

@@ -17,13 +17,14 @@ from . import saas_tenant_crash
 from . import saas_tenant_database
 from . import saas_tenant_steps
 from . import saas_tenant_page
-from . import saas_tenant_sleep
 from . import saas_tenant_domains
 from . import saas_certificates
 from . import saas_tenant_actions
 from . import saas_operation_step
 from . import saas_operation
+from . import saas_event
 from . import saas_sweep
+from . import saas_tenant_sleep
 from . import saas_batch
 from . import saas_setup_step
 from . import saas_setup_known

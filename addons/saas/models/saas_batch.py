@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..const import BATCH_KINDS, KINDS, OPERATION_STATES, TROUBLED, UNFINISHED
+from .saas_sweep import Chore
 
 REMOVALS = ("delete", "archive", "erase")
 
@@ -135,10 +136,9 @@ class SaasBatch(models.Model):
     # === THE END === #
 
     @api.model
-    def _end_due(self):
+    def _end_due(self, over):
         """Tell those who asked that nothing is left to do."""
-        unfinished = Domain("line_ids.state", "in", UNFINISHED)
-        for batch in self.search(Domain("date_done", "=", False) & ~unfinished):
+        for batch in self.search(over):
             batch._end()
 
     def _end(self):
@@ -257,9 +257,10 @@ class SaasOperation(models.Model):
     )
 
     @api.model
-    def _cron_tick(self):
-        self.env["saas.batch"]._end_due()
-        return super()._cron_tick()
+    def _get_chores(self):
+        unfinished = Domain("line_ids.state", "in", UNFINISHED)
+        over = Domain("date_done", "=", False) & ~unfinished
+        return [Chore("saas.batch", over, "_end_due"), *super()._get_chores()]
 
     def _finish(self, state, error=None):
         result = super()._finish(state, error)

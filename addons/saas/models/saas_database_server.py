@@ -121,5 +121,9 @@ class SaasDatabaseServer(models.Model):
     def _prepare_outside(self):
         self._get_database_server().prepare()
 
+    def _list_roles(self):
+        """Return the uids of all roles that are ours."""
+        return self._get_database_server().list_roles()
+
     def _check_connection(self):
         return self._get_database_server().check()

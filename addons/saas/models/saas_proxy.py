@@ -154,6 +154,11 @@ class SaasProxy(models.Model):
         company = self.company_id or self.env.ref("base.main_company")
         self._get_proxy().put_unknown_pages(company._prepare_saas_unknown_pages())
 
+    def _list_routes(self):
+        """Return all routes by uid, and have the pages of all other addresses there."""
+        self._put_unknown_pages()
+        return self._get_proxy().list_routes()
+
     def _get_public_url(self, host):
         """Return the address at which visitors find that host."""
         self.ensure_one()

@@ -23,15 +23,24 @@ class SaasTenant(models.Model):
         else:
             self._proxy().delete_route(self.uid)
 
-    def _prepare_page_route(self):
-        """Return the route of a tenant that does not run; none without a gateway."""
+    def _prepare_page_route(self, known=None):
+        """Return the route of a tenant that does not run; none without a gateway.
+
+        :param dict known: pages that were prepared before, to take and to add to
+        """
         if not self.server_id.proxy_id.gateway_url:
             return None
-        pages = self._prepare_pages(lambda tenant: tenant._prepare_page())
+        known = {} if known is None else known
+        # All that its pages say follows from these.
+        kinds = tuple(self.hold_ids.mapped("kind"))
+        crashed = bool(self.crashed_on)
+        key = (self.company_id, self.lang, self.wanted, kinds, crashed)
+        if key not in known:
+            known[key] = self._prepare_pages(lambda tenant: tenant._prepare_page())
         return Route(
             uid=self.uid,
             hosts=(self._get_host(),),
-            pages=pages,
+            pages=known[key],
             redirects=self.domain_ids._get_redirects(),
         )
 

@@ -12,6 +12,7 @@ from ..engine.driver import Phase
 from ..engine.errors import EngineError, RefusedError, RetryableError
 from ..engine.tenant_use import Busy
 from .saas_sealed_mixin import WEB_KEYS
+from .saas_sweep import Chore
 
 _logger = logging.getLogger(__name__)
 
@@ -48,30 +49,20 @@ class SaasTenant(models.Model):
     # === BY ITSELF === #
 
     @api.model
-    def _sleep_and_wake(self):
-        """Do what is due for those that sleep, and for those that may."""
-        self._find_due_sleepers()._wake_or_rest()
-        self._find_due_to_ask()._sleep_if_idle()
+    def _tend_sleepers(self, due):
+        """Wake or stop those that sleep and for whom it is time."""
+        self._find_settled(due)._wake_or_rest()
 
     @api.model
-    def _find_due_sleepers(self):
-        now = fields.Datetime.now()
-        return self.search(
-            Domain("state", "=", "sleeping")
-            & (Domain("wake_on", "<=", now) | Domain("look_on", "<=", now))
-        ).filtered(lambda tenant: not tenant._is_worked_on())
+    def _ask_the_idle(self, due):
+        """Ask some of those who may be asked whether anybody uses them."""
+        order = "look_on NULLS FIRST, id"
+        self._find_settled(due, order=order, limit=LOOKS)._sleep_if_idle()
 
     @api.model
-    def _find_due_to_ask(self):
-        now = fields.Datetime.now()
-        return self.search(
-            Domain("state", "=", "running")
-            & Domain("plan_id.sleep_minutes", ">", 0)
-            & Domain("server_id.proxy_id.gateway_url", "!=", False)
-            & (Domain("look_on", "=", False) | Domain("look_on", "<=", now)),
-            order="look_on NULLS FIRST, id",
-            limit=LOOKS,
-        ).filtered(lambda tenant: not tenant._is_worked_on())
+    def _find_settled(self, domain, **options):
+        tenants = self.search(domain, **options)
+        return tenants.filtered(lambda tenant: not tenant._is_worked_on())
 
     def _is_worked_on(self):
         return self.last_operation_id.state in UNFINISHED
@@ -215,3 +206,25 @@ class SaasTenant(models.Model):
             host=self._get_host(),
             token=login_token.make_token(key, self.uid, subject=subject),
         )
+
+
+class SaasOperation(models.Model):
+    _inherit = "saas.operation"
+
+    @api.model
+    def _get_chores(self):
+        now = fields.Datetime.now()
+        sleepers = Domain("state", "=", "sleeping") & (
+            Domain("wake_on", "<=", now) | Domain("look_on", "<=", now)
+        )
+        to_ask = (
+            Domain("state", "=", "running")
+            & Domain("plan_id.sleep_minutes", ">", 0)
+            & Domain("server_id.proxy_id.gateway_url", "!=", False)
+            & (Domain("look_on", "=", False) | Domain("look_on", "<=", now))
+        )
+        return [
+            *super()._get_chores(),
+            Chore("saas.tenant", sleepers, "_tend_sleepers"),
+            Chore("saas.tenant", to_ask, "_ask_the_idle"),
+        ]

@@ -6,7 +6,9 @@ from . import test_saas_const
 from . import test_saas_dashboard
 from . import test_saas_domain
 from . import test_saas_infrastructure
+from . import test_saas_fleet
 from . import test_saas_identity
+from . import test_saas_listening
 from . import test_saas_operation
 from . import test_saas_own_database
 from . import test_saas_placement

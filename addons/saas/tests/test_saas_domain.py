@@ -259,7 +259,7 @@ class TestOwnDomain(DomainCommon):
         self.routes.routes[self.tenant.uid] = type(route)(
             route.uid, route.hosts, route.http, route.websocket
         )
-        self.server._resync()
+        self.env["saas.server"]._cron_resync()
         self.run_operations()
         self.assertEqual(self.route(), route)
 

@@ -108,7 +108,7 @@ class TestOwnDatabase(SaasCommon):
     def test_one_that_lost_its_server_is_started_again_with_it(self):
         tenant = self.create_running_tenant()
         self.driver.databases[tenant.uid].runs = False
-        self.server._observe_tenants()
+        self.env["saas.server"]._cron_resync()
         self.run_operations()
         self.assertTrue(self.driver.databases[tenant.uid].runs)
         self.assertEqual(self.driver.observe(tenant.uid).phase, Phase.RUNNING)

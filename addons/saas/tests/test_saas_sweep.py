@@ -27,12 +27,98 @@ class TestSweep(SaasCommon):
         self.env["saas.operation"]._cron_tick()
         self.assertEqual(self.jobs(operation).state, "pending")
 
+    def look(self, *tenants):
+        """Something happened to these; the kinds of operations that this took."""
+        before = self.env["saas.operation"].search([])
+        self.env["saas.event"]._note(tenant.uid for tenant in tenants)
+        self.env["saas.server"]._cron_observe()
+        return (self.env["saas.operation"].search([]) - before).mapped("kind")
+
     def test_a_container_removed_by_hand_is_made_again(self):
         self.driver.lose(self.tenant.uid)
-        self.env["saas.server"]._cron_observe()
+        self.assertEqual(self.look(self.tenant), ["start"])
         self.assertEqual(self.tenant.state, "stopped")
         self.run_operations()
         self.assertEqual(self.tenant.state, "running")
+        self.assertEqual(self.look(self.tenant), [])
+
+    def test_limits_changed_by_hand_are_put_back_by_event_and_by_resync(self):
+        uid = self.tenant.uid
+        for mends in (lambda: self.look(self.tenant), self.resync):
+            self.driver.change_limits(uid)
+            self.assertEqual(mends(), ["start"])
+            self.run_operations()
+            self.assertFalse(self.driver.observe(uid).changed)
+        self.assertEqual(self.resync(), [])
+
+    def test_a_route_removed_by_hand_is_put_back_by_event(self):
+        self.routes.delete_route(self.tenant.uid)
+        self.assertEqual(self.look(self.tenant), ["start"])
+        self.run_operations()
+        self.assertTrue(self.route().http)
+
+    def test_only_those_are_looked_at_to_whom_something_happened(self):
+        other = self.create_running_tenant("beta")
+        self.driver.calls.clear()
+        self.assertEqual(self.look(other), [])
+        self.assertEqual(self.driver.calls, [("observe", other.uid)])
+        self.driver.calls.clear()
+        self.env["saas.server"]._cron_observe()
+        self.assertEqual(self.driver.calls, [])
+
+    def test_an_event_waits_for_the_end_of_what_is_under_way(self):
+        self.tenant.action_restart()
+        self.driver.calls.clear()
+        self.assertEqual(self.look(self.tenant), [])
+        self.assertEqual(self.driver.calls, [])
+        self.run_operations()
+        self.driver.lose(self.tenant.uid)
+        self.env["saas.server"]._cron_observe()
+        self.assertEqual(self.tenant.last_operation_id.kind, "start")
+        self.assertFalse(self.env["saas.event"].search([]))
+
+    def test_what_happens_to_who_is_not_ours_is_nothing(self):
+        stranger = self.tenant.copy({"name": "gamma"})
+        self.assertEqual(self.look(stranger), [])
+        self.assertFalse(self.env["saas.event"].search([]))
+
+    def test_a_foreign_container_in_the_place_of_ours_stops_nobody_else(self):
+        other = self.create_running_tenant("beta")
+        self.driver.put_foreign(self.tenant.uid)
+        self.driver.lose(other.uid)
+        self.assertEqual(self.look(self.tenant, other), ["start", "start"])
+        self.assertEqual(self.server.check_state, "unknown")
+
+    def triggers(self, name):
+        cron = self.env.ref(f"saas.{name}")
+        return self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
+
+    def test_what_is_heard_is_looked_at_soon(self):
+        self.triggers("ir_cron_observe").unlink()
+        self.triggers("ir_cron_resync").unlink()
+        self.env["saas.event"]._look_soon()
+        self.assertFalse(self.triggers("ir_cron_observe"))
+        self.env["saas.event"]._note({self.tenant.uid})
+        self.assertTrue(self.triggers("ir_cron_observe"))
+        self.env["saas.event"]._compare_soon()
+        self.assertTrue(self.triggers("ir_cron_resync"))
+
+    def test_it_is_listened_to_each_server_and_to_each_proxy_once(self):
+        self.server.copy({"name": "Second server"})
+        names = self.env["saas.event"]._get_sources().keys()
+        self.assertEqual(
+            {name.rpartition(" (")[0] for name in names},
+            {"The server First server", "The server Second server"}
+            | {"The proxy Traefik"},
+        )
+
+    def test_servers_that_share_a_proxy_ask_it_once(self):
+        self.server.copy({"name": "Second server"})
+        self.routes.calls.clear()
+        self.databases.calls.clear()
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(self.routes.count("list_routes"), 1)
+        self.assertEqual(self.databases.count("list_roles"), 1)
 
     def test_a_stopped_container_that_should_run_is_found_by_resync(self):
         self.driver.set_phase(self.tenant.uid, Phase.STOPPED)
@@ -81,7 +167,7 @@ class TestSweep(SaasCommon):
     def test_a_server_that_could_not_be_looked_at_changes_no_tenant(self):
         self.driver = LostDriver()
         self.env["saas.server"]._cron_resync()
-        self.env["saas.server"]._cron_observe()
+        self.assertEqual(self.look(self.tenant), [])
         self.assertEqual(self.tenant.state, "running")
         self.assertEqual(self.server.check_state, "failed")
         self.assertIn("cannot be reached", self.server.check_message)
@@ -148,8 +234,7 @@ class TestSweep(SaasCommon):
         self.tenant.action_sleep()
         self.run_operations()
         self.driver.unpause(self.tenant.uid)
-        self.env["saas.server"]._cron_observe()
-        self.assertEqual(self.tenant.last_operation_id.kind, "wake")
+        self.assertEqual(self.look(self.tenant), ["wake"])
         self.run_operations()
         self.assertEqual(self.tenant.state, "running")
         self.assertFalse(self.route().is_asleep)

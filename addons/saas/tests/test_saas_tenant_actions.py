@@ -112,7 +112,7 @@ class TestTenantActions(SaasCommon):
         self.tenant.with_user(self.manager).action_delete()
         self.run_operations()
         self.tenant.sudo().erase_on = fields.Datetime.now() - timedelta(seconds=1)
-        self.env["saas.tenant"]._remove_due()
+        self.env["saas.operation"]._cron_tick()
         self.run_operations()
         self.assertEqual(self.tenant.state, "deleted")
         self.assertEqual(self.phase(), Phase.ABSENT)

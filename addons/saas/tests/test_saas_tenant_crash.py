@@ -24,6 +24,7 @@ class TestTenantCrash(SaasCommon):
         if crashes:
             self.driver.crash(self.tenant.uid, crashes)
         before = self.tenant.operation_ids
+        self.env["saas.event"]._note({self.tenant.uid})
         self.env["saas.server"]._cron_observe()
         self.run_operations()
         return (self.tenant.operation_ids - before).mapped("kind")

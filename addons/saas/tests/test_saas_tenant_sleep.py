@@ -105,7 +105,7 @@ class TestTenantSleep(SaasCommon):
     def test_one_that_is_being_worked_on_is_left_alone(self):
         self.use = Use(idle=9000, transactions=0)
         self.tenant.action_restart()
-        self.env["saas.tenant"]._sleep_and_wake()
+        self.env["saas.operation"]._cron_tick()
         self.assertEqual(self.tenant.last_operation_id.kind, "restart")
         self.assertEqual(self.tenant.wanted, "running")
 
