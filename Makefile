@@ -62,5 +62,5 @@ pictures: ## every page on a phone and on a desk, looked at by axe
 translations: ## bring the files of the addons' terms to the code
 	@$(STACK) translations
 
-bench: ## measure new tenants, copies, waking: make bench [ONLY=tenant|backup|wake]
+bench: ## measure new tenants, copies, waking, a fleet: make bench [ONLY=tenant|backup|wake|fleet]
 	@$(STACK) bench --only "$$ONLY"

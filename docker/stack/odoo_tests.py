@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from . import downloads
 from .settings import Settings
@@ -144,6 +145,30 @@ class Runner:
             *("--no-healthcheck", "--entrypoint", "sh", "saas-master:latest", "-c"),
             *(EXPORT, "export", "\n".join(login), script, ",".join(addons), *argv),
             failure="The terms of the addons cannot be exported.",
+        )
+
+    def run_program(self, addons: Sequence[str], program: Path) -> str:
+        """Install those addons, and run a program beside them; what it prints.
+
+        :raise StackError: one of these does not work
+        """
+        self._start_postgres()
+        base = self._ensure_dependencies()
+        self._sql(f"DROP DATABASE IF EXISTS {SCRATCH}")
+        self._sql(f"CREATE DATABASE {SCRATCH} TEMPLATE {base}")
+        log, code = self._odoo(SCRATCH, base, "--init", ",".join(addons))
+        if code:
+            raise StackError("Odoo cannot install the addons.", log[-3000:])
+        return self._shell.docker(
+            *("run", "--rm", "--label", f"saas.stack={STACK}", "--network", NETWORK),
+            *("--volume", f"{FILES_VOLUME}:/var/lib/odoo"),
+            *("--volume", f"{DATABASE_VOLUME}:/database:ro"),
+            *("--volume", f"{self._settings.root}/addons:/opt/saas/addons:ro"),
+            *("--volume", f"{program}:/program.py:ro", "--no-healthcheck"),
+            *("--entrypoint", "python3", "saas-master:latest", "/program.py"),
+            *("--config", "/etc/odoo/odoo.conf", "--database", SCRATCH),
+            *("--db_host", "/database", "--db_user", "odoo", "--db_password", "odoo"),
+            failure=f"{program.name} does not work.",
         )
 
     def stop(self) -> None:

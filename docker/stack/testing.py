@@ -21,6 +21,7 @@ from .packages import Apt
 from .settings import EMPTY_STACK, FAULTS_STACK, TEST_STACK, Settings
 from .shell import Progress, Shell, StackError
 
+FLEET = "fleet"
 INTEGRATION_STACK = "saas-itest"
 TEST = ("lint", "unit", "odoo", "integration", "onboarding", "e2e")
 # What a developer does not wait for each time has commands of its own.
@@ -381,11 +382,30 @@ def bench(settings: Settings, shell: Shell, only: str) -> int:
     tests = Run(settings, shell, "")
     tests.prepare(["bench"])
     tests.have_tools()
+    argv = [str(tests.venv / "bin" / "python"), "tests/bench/run.py", only]
+    if only in ("", FLEET):
+        tests.have_images()
+        argv.append(str(_measure_fleet(settings, shell)))
+    if only == FLEET:
+        return shell.stream(argv, cwd=settings.root)
     Stack(settings, shell, Progress(STACK_PHASES)).up()
     env = {**os.environ, **tests.stack_environment()}
     try:
-        argv = [str(tests.venv / "bin" / "python"), "tests/bench/run.py", only]
         return shell.stream(argv, cwd=settings.root, env=env)
     finally:
         if not keeps():
             clean.remove_stack(shell, TEST_STACK)
+
+
+def _measure_fleet(settings: Settings, shell: Shell) -> Path:
+    """Measure the sweeps, which need no stack; the file with the numbers."""
+    runner = odoo_tests.Runner(settings, shell)
+    try:
+        program = settings.root / "tests" / "bench" / "fleet.py"
+        printed = runner.run_program(["saas"], program)
+    finally:
+        runner.stop()
+    path = settings.cache / "bench" / "fleet.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(printed.splitlines()[-1], encoding="utf-8")
+    return path

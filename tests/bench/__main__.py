@@ -1,13 +1,15 @@
 """Runs the arms in turn, round by round, and writes down what each took.
 
 The argument says which arms run: ``tenant``, ``backup``, ``wake``, or their letters;
-all without it. ``SAAS_BENCH_N`` is how many rounds there are (10). It never judges the
-numbers; it fails only when something did not work.
+all without it. A second one names a file with what ``fleet.py`` has measured; where the
+first is ``fleet`` that is all. ``SAAS_BENCH_N`` is how many rounds there are (10). It
+never judges the numbers; it fails only when something did not work.
 """
 
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import pathlib
 import sys
@@ -20,18 +22,26 @@ PAUSE = 2.0
 """Seconds between two samples, so that one does not pay for the end of the other."""
 
 
+FLEET = "fleet"
 GROUPS = {"tenant": "ABECD", "backup": "FGHIJKLMNOP", "wake": "QRSTU"}
 
 
-def main(only: str = "") -> int:
+def main(only: str = "", fleet: str = "") -> int:
+    folder = _make_folder()
+    facts = machine.describe()
+    if fleet:
+        rows = json.loads(pathlib.Path(fleet).read_text(encoding="utf-8"))
+        text = report.fleet_summary(facts, rows)
+        folder.joinpath("fleet.md").write_text(text, encoding="utf-8")
+        print(text, flush=True)
+    if only == FLEET:
+        return 0
     rounds = int(os.environ.get("SAAS_BENCH_N", "10"))
     everything = "".join(GROUPS.values())
     wanted = GROUPS.get(only, only) or everything
     if unknown := set(wanted) - set(everything):
-        names = ", ".join(GROUPS)
+        names = ", ".join([*GROUPS, FLEET])
         raise SystemExit(f"There is no {unknown.pop()}: say {names} or letters.")
-    folder = _make_folder()
-    facts = machine.describe()
     print(f"{rounds} rounds of {', '.join(wanted)}; numbers go to {folder}", flush=True)
     with client.local_names(), arms.make_all(wanted, os.environ) as chosen:
         samples = []

@@ -8,6 +8,7 @@ import json
 import pathlib
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 ARMS = {
     "A": "a tenant with base, call to logged-in page",
@@ -184,6 +185,41 @@ def _part_rows(samples: Sequence[Sample]) -> list[list[str]]:
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = [titles, ["---"] * len(titles), *rows]
     return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+FLEET_BARS = {"tick, nothing changed": (5, 0.05), "resync, nothing changed": (None, 2)}
+"""Questions to the database and seconds that the largest fleet should not take."""
+
+
+def fleet_summary(facts: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the sweeps of a fleet cost, as a table in Markdown."""
+    titles = ("what", "tenants", "changed", "n", "queries", "p50", "max", "bar")
+    largest = max(row["tenants"] for row in rows)
+    lines = ["", "## A fleet on fake servers", ""]
+    lines += [f"- {name}: {value}" for name, value in facts.items()]
+    cells = [
+        [
+            row["what"],
+            f"{row['tenants']:,}",
+            str(row["changed"]),
+            str(row["rounds"]),
+            str(row["queries"]),
+            f"{row['p50'] * 1000:.1f} ms",
+            f"{row['max'] * 1000:.1f} ms",
+            _fleet_bar(row) if row["tenants"] == largest else "-",
+        ]
+        for row in rows
+    ]
+    return "\n".join([*lines, "", *_table(titles, cells), ""])
+
+
+def _fleet_bar(row: Mapping[str, Any]) -> str:
+    if row["what"] not in FLEET_BARS:
+        return "-"
+    queries, seconds = FLEET_BARS[row["what"]]
+    met = row["p50"] <= seconds and (queries is None or row["queries"] <= queries)
+    asked = f"{queries} queries, " if queries else ""
+    return f"{asked}{seconds * 1000:g} ms {'met' if met else 'missed'}"
 
 
 def write(

@@ -117,3 +117,27 @@ def test_raw_numbers_have_the_bytes_too(report, copies, tmp_path):
 def test_a_run_that_broke_off_at_once_leaves_no_summary(report, tmp_path):
     report.write(tmp_path, {}, [])
     assert not (tmp_path / "summary.md").exists()
+
+
+def test_the_largest_fleet_alone_is_held_against_its_bars(report):
+    row = {"changed": 0, "rounds": 20, "max": 0.2}
+    tick = {**row, "what": "tick, nothing changed"}
+    rows = [
+        {**tick, "tenants": 100, "queries": 9, "p50": 0.09},
+        {**tick, "tenants": 10_000, "queries": 2, "p50": 0.04},
+        {**tick, "tenants": 10_000, "queries": 6, "p50": 0.04},
+        {**row, "what": "resync, nothing changed", "tenants": 10_000}
+        | {"queries": 90, "p50": 2.5},
+        {**row, "what": "tick, jobs lost", "tenants": 10_000}
+        | {"changed": 7, "queries": 90, "p50": 2.5},
+    ]
+    text = report.fleet_summary({"processors": "2"}, rows)
+    assert "- processors: 2" in text
+    table = [line.split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert [cells[-1].rstrip(" |") for cells in table[2:]] == [
+        "-",
+        "5 queries, 50 ms met",
+        "5 queries, 50 ms missed",
+        "2000 ms missed",
+        "-",
+    ]
