@@ -147,6 +147,7 @@ def test_the_documented_states_are_those_of_the_tables(tables):
         ("Other models", "saas_region.py"),
         ("Other models", "saas_label.py"),
         ("Other models", "saas_server.py"),
+        ("Other models", "saas_orphan.py"),
         ("Other models", "saas_event.py"),
         ("Other models", "saas_batch.py"),
         ("Other models", "saas_dashboard.py"),

@@ -290,7 +290,7 @@ class SaasDashboard(models.AbstractModel):
                 items.append(self._make_memory_item(server))
             if server.disk_percent >= percent:
                 items.append(self._make_disk_item(server))
-        for server in servers.filtered("orphans"):
+        for server in servers.filtered("orphan_ids"):
             items.append(
                 self._make_item(
                     server,
@@ -300,6 +300,7 @@ class SaasDashboard(models.AbstractModel):
                         "; ".join(server.orphans.splitlines()),
                     ),
                     level="warning",
+                    date=server.orphan_ids[0].date,
                 )
             )
         return items

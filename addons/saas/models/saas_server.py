@@ -71,9 +71,9 @@ class SaasServer(models.Model):
     disk_free = fields.Float(string="Free Disk (GiB)", readonly=True, copy=False)
     disk_percent = fields.Float(string="Disk in Use", compute="_compute_percents")
     date_measured = fields.Datetime(string="Measured On", readonly=True, copy=False)
+    orphan_ids = fields.One2many("saas.orphan", "server_id", string="Orphan")
     orphans = fields.Text(
-        readonly=True,
-        copy=False,
+        compute="_compute_orphans",
         help="What carries our mark on the server but belongs to no tenant. It is "
         "reported, never removed by itself.",
     )
@@ -101,6 +101,12 @@ class SaasServer(models.Model):
         for server in self:
             server.tenant_count = counts[server._origin]
             server.memory_promised = memory[server._origin] * MEGABYTE / GIB
+
+    @api.depends("orphan_ids.uid", "orphan_ids.sorts")
+    def _compute_orphans(self):
+        for server in self:
+            lines = [f"{orphan.uid}: {orphan.sorts}" for orphan in server.orphan_ids]
+            server.orphans = "\n".join(lines) or False
 
     @api.depends("memory", "memory_free", "disk", "disk_free")
     def _compute_percents(self):

@@ -263,6 +263,7 @@ class SaasServer(models.Model):
             routes=routes.keys(),
             roles=roles,
         )
+        self.env["saas.orphan"]._quarantine(self, driver)
         self._measure()
         if self.check_state != "ok":
             self._write_check("ok", False)
@@ -286,5 +287,6 @@ class SaasServer(models.Model):
         for sort, uids in found.items():
             for uid in sorted(set(uids) - known):
                 orphans[uid].append(sort)
-        lines = [f"{uid}: {', '.join(sorts)}" for uid, sorts in orphans.items()]
-        self.orphans = "\n".join(lines) or False
+        self.env["saas.orphan"]._keep_account(
+            self, {uid: ", ".join(sorts) for uid, sorts in orphans.items()}
+        )

@@ -5,9 +5,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..const import QUARANTINE_DAYS
-from ..engine.driver import Phase
+from ..engine.driver import Limits, Phase, TenantSpec
 from ..engine.fake import LostDriver, RefusingDriver
-from .common import SaasCommon
+from .common import IMAGE, SaasCommon
 
 
 @tagged("post_install", "-at_install")
@@ -146,6 +146,44 @@ class TestSweep(SaasCommon):
         self.env["saas.server"]._cron_resync()
         self.assertEqual(self.server.orphans, "t0123456789ab: volumes")
         self.assertIn("t0123456789ab", self.driver.state)
+
+    def put_orphan(self, uid="t0123456789ab"):
+        spec = TenantSpec(uid, IMAGE, 7, "", Limits(memory=2**28, cpus=1.0), {})
+        self.driver.ensure(spec)
+        return uid
+
+    def age_orphans(self):
+        self.server.orphan_ids.date = fields.Datetime.now() - timedelta(days=1)
+
+    def test_an_orphan_is_known_since_it_was_found_and_until_it_is_gone(self):
+        uid = self.put_orphan()
+        self.env["saas.server"]._cron_resync()
+        orphan = self.server.orphan_ids
+        self.assertEqual((orphan.uid, orphan.sorts), (uid, "containers, volumes"))
+        self.age_orphans()
+        found_on = orphan.date
+        self.driver.lose(uid)
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual((orphan.date, orphan.sorts), (found_on, "volumes"))
+        del self.driver.state[uid]
+        self.env["saas.server"]._cron_resync()
+        self.assertFalse(self.server.orphan_ids)
+        self.assertFalse(self.server.orphans)
+
+    def test_an_orphan_is_stopped_after_a_day_and_nothing_of_it_removed(self):
+        uid = self.put_orphan()
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(self.driver.observe(uid).phase, Phase.RUNNING)
+        self.assertFalse(self.server.orphan_ids.quarantined_on)
+        self.age_orphans()
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(self.driver.observe(uid).phase, Phase.STOPPED)
+        self.assertIn(uid, self.driver.state)
+        self.assertTrue(self.server.orphan_ids.quarantined_on)
+        # Whoever starts it again knows what for.
+        self.driver.start(uid)
+        self.env["saas.server"]._cron_resync()
+        self.assertEqual(self.driver.observe(uid).phase, Phase.RUNNING)
 
     def test_memory_and_disk_are_measured_and_kept_where_nobody_could_look(self):
         self.env["saas.server"]._cron_resync()
