@@ -83,7 +83,7 @@ class SaasCommon(TransactionCase):
 
     def setUp(self):
         super().setUp()
-        self.driver = FakeDriver(images=IMAGES)
+        self.driver = FakeDriver(images=set(IMAGES))
         self.routes = FakeProxy()
         self.databases = FakeDatabaseServer()
         # Those beside tenants, as one: nothing has the same uid in two of them.
