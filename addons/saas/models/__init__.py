@@ -24,6 +24,7 @@ from . import saas_operation_step
 from . import saas_operation
 from . import saas_event
 from . import saas_orphan
+from . import saas_fail_points
 from . import saas_sweep
 from . import saas_tenant_sleep
 from . import saas_batch

@@ -1,11 +1,8 @@
 import logging
-import os
 import random
-import signal
 import time
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from psycopg2 import errors as pg_errors
 
@@ -29,6 +26,7 @@ from ..const import (
     TROUBLED,
     UNFINISHED,
 )
+from ..engine import fail_points
 from ..engine.errors import EngineError, RefusedError, RetryableError
 
 _logger = logging.getLogger(__name__)
@@ -37,7 +35,6 @@ LOCK_CLASS = 0x5AA5  # first half of the advisory locks of operations
 SUBJECTS = {"saas.tenant": "tenant_id", "saas.template": "template_id"}
 API_PATHS = ("/xmlrpc/", "/jsonrpc", "/json/")
 JOB_PATH = "/queue_job/"
-FAIL_POINT_INTERVAL = 0.05
 # Of the master's own database, which was away for a moment: nothing is wrong with the
 # work itself, as each step looks first.
 LOST_DATABASE = (
@@ -377,7 +374,8 @@ class SaasOperation(models.Model):
 
     def _perform(self, step):
         try:
-            getattr(self._get_subject(), f"_step_{step.name}")()
+            with fail_points.step(self._get_point(step)):
+                getattr(self._get_subject(), f"_step_{step.name}")()
             self.env.flush_all()
         except (pg_errors.UniqueViolation, pg_errors.SerializationFailure) as error:
             raise RetryableError(
@@ -391,23 +389,13 @@ class SaasOperation(models.Model):
         return self.tenant_id or self.template_id
 
     def _pass_fail_point(self, step, moment):
-        """Die here where a test asks for it; each fail point works once.
+        """Die here where a test asks for it."""
+        fail_points.pass_point(f"{self._get_point(step)}.{moment}")
 
-        A test names a directory in ``SAAS_FAIL_POINTS`` and puts empty files there,
-        named ``<uid>.<kind>.<step>.<before|after>`` (before or after it is recorded),
-        with the uid of the tenant or template, also where its copy is worked on.
-        Those of one moment share a kill: who reaches one waits there for the others.
-        """
-        directory = os.environ.get("SAAS_FAIL_POINTS")
-        if not directory:
-            return
+    def _get_point(self, step):
+        """Return what the fail points in and after a step are called."""
         uid = (self.tenant_id or self.template_id).uid
-        point = Path(directory, f"{uid}.{self.kind}.{step.name}.{moment}")
-        if point.exists():
-            point.unlink()
-            while any(point.parent.glob(f"*.{moment}")):
-                time.sleep(FAIL_POINT_INTERVAL)
-            os.kill(os.getpid(), signal.SIGKILL)
+        return f"{uid}.{self.kind}.{step.name}"
 
     # === OUTCOMES === #
 

@@ -1,8 +1,5 @@
 import os
-import signal
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import psycopg2
@@ -12,6 +9,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..const import KINDS, MAX_ATTEMPTS
+from ..engine import fail_points
 from ..engine.driver import Phase
 from ..engine.errors import RetryableError
 from ..engine.fake import (
@@ -23,7 +21,7 @@ from ..engine.fake import (
     LostDriver,
     NeverReadyDriver,
 )
-from ..models import saas_operation, saas_tenant_steps
+from ..models import saas_fail_points, saas_operation, saas_tenant_steps
 from .common import IMAGE, SaasCommon
 
 QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
@@ -377,30 +375,26 @@ class TestOperation(SaasCommon):
         ):
             self.run_once(operation)
 
-    def test_who_reaches_a_fail_point_waits_there_for_the_others_of_its_moment(self):
-        tenant, operation = self.provision()
-        with TemporaryDirectory() as folder:
-            own = Path(folder, f"{tenant.uid}.provision.place.before")
-            other = Path(folder, "t0123456789ab.erase.forget.before")
-            later = other.with_suffix(".after")
-            for point in (own, other, later):
-                point.touch()
-            waited = []
-
-            def sleep(_seconds):
-                waited.append((own.exists(), kill.called))
-                other.unlink()
-
-            with (
-                patch.dict(os.environ, SAAS_FAIL_POINTS=folder),
-                patch.object(saas_operation, "time") as clock,
-                patch.object(saas_operation.os, "kill") as kill,
-            ):
-                clock.sleep = sleep
-                operation._pass_fail_point(operation.step_ids[0], "before")
-            self.assertEqual(waited, [(False, False)])
-            kill.assert_called_once_with(os.getpid(), signal.SIGKILL)
-            self.assertTrue(later.exists())
+    def test_there_is_a_fail_point_before_and_after_all_that_a_step_changes(self):
+        tenant = self.create_running_tenant()
+        # What they hand out is another one while they are watched.
+        for model, method in saas_fail_points.SEAMS:
+            registry_class = self.env.registry[model]
+            self.patch(registry_class, method, getattr(registry_class, method))
+        passed = []
+        self.patch(fail_points, "pass_point", passed.append)
+        with patch.dict(os.environ, SAAS_FAIL_POINTS="/nowhere"):
+            self.env["saas.operation"]._register_hook()
+            tenant.action_stop()
+            self.run_operations()
+        self.assertEqual(
+            passed,
+            [
+                f"{tenant.uid}.stop.{point}.{moment}"
+                for point in ("page.put_route", "page", "stop.stop", "stop")
+                for moment in ("before", "after")
+            ],
+        )
 
     def test_waiting_does_not_count_as_a_failed_try(self):
         _tenant, operation = self.provision()
