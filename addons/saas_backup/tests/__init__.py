@@ -14,4 +14,5 @@ from . import test_portal
 from . import test_rights
 from . import test_routes
 from . import test_saas_backup_policy
+from . import test_transitions
 from . import test_translations
