@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import os
 import re
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,10 +113,7 @@ class Runner:
 
         :raise StackError: PostgreSQL or Odoo cannot be started
         """
-        self._start_postgres()
-        base = self._ensure_dependencies()
-        self._sql(f"DROP DATABASE IF EXISTS {SCRATCH}")
-        self._sql(f"CREATE DATABASE {SCRATCH} TEMPLATE {base}")
+        base = self._make_scratch()
         tags = ",".join(f"/{addon}" for addon in addons)
         argv = ["--init", ",".join(addons), "--test-tags", tags]
         print(f"Odoo tests of {', '.join(addons)}", flush=True)
@@ -130,13 +128,7 @@ class Runner:
 
         :raise StackError: one of these does not work
         """
-        self._start_postgres()
-        base = self._ensure_dependencies()
-        self._sql(f"DROP DATABASE IF EXISTS {SCRATCH}")
-        self._sql(f"CREATE DATABASE {SCRATCH} TEMPLATE {base}")
-        log, code = self._odoo(SCRATCH, base, "--init", ",".join(addons))
-        if code:
-            raise StackError("Odoo cannot install the addons.", log[-3000:])
+        self._install(addons)
         login = ["db_host=db", "db_user=odoo", "db_password=odoo", "data_dir=/tmp/odoo"]
         self._shell.docker(
             *("run", "--rm", "--label", f"saas.stack={STACK}"),
@@ -147,28 +139,31 @@ class Runner:
             failure="The terms of the addons cannot be exported.",
         )
 
-    def run_program(self, addons: Sequence[str], program: Path) -> str:
-        """Install those addons, and run a program beside them; what it prints.
+    def run_program(
+        self, addons: Sequence[str], folder: Path, program: str, *argv: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Install those addons and run a Python program with them, to its end.
 
-        :raise StackError: one of these does not work
+        :param folder: where it lies, which it can read
+        :param argv: its own; what Odoo needs to know follows them
+        :raise StackError: the addons cannot be installed
         """
-        self._start_postgres()
-        base = self._ensure_dependencies()
-        self._sql(f"DROP DATABASE IF EXISTS {SCRATCH}")
-        self._sql(f"CREATE DATABASE {SCRATCH} TEMPLATE {base}")
-        log, code = self._odoo(SCRATCH, base, "--init", ",".join(addons))
-        if code:
-            raise StackError("Odoo cannot install the addons.", log[-3000:])
-        return self._shell.docker(
-            *("run", "--rm", "--label", f"saas.stack={STACK}", "--network", NETWORK),
-            *("--volume", f"{FILES_VOLUME}:/var/lib/odoo"),
-            *("--volume", f"{DATABASE_VOLUME}:/database:ro"),
-            *("--volume", f"{self._settings.root}/addons:/opt/saas/addons:ro"),
-            *("--volume", f"{program}:/program.py:ro", "--no-healthcheck"),
-            *("--entrypoint", "python3", "saas-master:latest", "/program.py"),
-            *("--config", "/etc/odoo/odoo.conf", "--database", SCRATCH),
-            *("--db_host", "/database", "--db_user", "odoo", "--db_password", "odoo"),
-            failure=f"{program.name} does not work.",
+        self._install(addons)
+        self._shell.docker("rm", "--force", ODOO_CONTAINER, check=False)
+        odoo = ["--config", "/etc/odoo/odoo.conf", "--database", SCRATCH]
+        odoo += ["--db_host", "/database", "--db_user", "odoo"]
+        return self._shell.run(
+            [
+                *(*self._shell.docker_command, "run", "--name", ODOO_CONTAINER),
+                *("--label", f"saas.stack={STACK}", "--network", NETWORK),
+                *("--volume", f"{FILES_VOLUME}:/var/lib/odoo"),
+                *("--volume", f"{DATABASE_VOLUME}:/database:ro"),
+                *("--volume", f"{self._settings.root}/addons:/opt/saas/addons:ro"),
+                *("--volume", f"{folder}:/opt/saas/program:ro", "--no-healthcheck"),
+                *("--entrypoint", "python3", "saas-master:latest"),
+                *(f"/opt/saas/program/{program}", *argv, "--", *odoo),
+            ],
+            check=False,
         )
 
     def stop(self) -> None:
@@ -176,6 +171,20 @@ class Runner:
         self._shell.docker("stop", "--time", "10", DATABASE_CONTAINER, check=False)
         self._shell.docker("rm", "--force", DATABASE_CONTAINER, check=False)
         self._shell.docker("network", "rm", NETWORK, check=False)
+
+    def _install(self, addons: Sequence[str]) -> None:
+        base = self._make_scratch()
+        log, code = self._odoo(SCRATCH, base, "--init", ",".join(addons))
+        if code:
+            raise StackError("Odoo cannot install the addons.", log[-3000:])
+
+    def _make_scratch(self) -> str:
+        """Make a database with all but our addons; the one that it is a copy of."""
+        self._start_postgres()
+        base = self._ensure_dependencies()
+        self._sql(f"DROP DATABASE IF EXISTS {SCRATCH}")
+        self._sql(f"CREATE DATABASE {SCRATCH} TEMPLATE {base}")
+        return base
 
     def _start_postgres(self) -> None:
         self.stop()

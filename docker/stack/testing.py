@@ -401,11 +401,13 @@ def _measure_fleet(settings: Settings, shell: Shell) -> Path:
     """Measure the sweeps, which need no stack; the file with the numbers."""
     runner = odoo_tests.Runner(settings, shell)
     try:
-        program = settings.root / "tests" / "bench" / "fleet.py"
-        printed = runner.run_program(["saas"], program)
+        folder = settings.root / "tests" / "bench"
+        done = runner.run_program(["saas"], folder, "fleet.py")
     finally:
         runner.stop()
+    if done.returncode:
+        raise StackError("The fleet cannot be measured.", done.stderr[-3000:])
     path = settings.cache / "bench" / "fleet.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(printed.splitlines()[-1], encoding="utf-8")
+    path.write_text(done.stdout.splitlines()[-1], encoding="utf-8")
     return path

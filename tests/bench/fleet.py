@@ -324,4 +324,4 @@ class Fleet:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[2:])  # after "--"
