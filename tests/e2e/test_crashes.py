@@ -1,17 +1,17 @@
-"""The worker is killed by SIGKILL at each step, before and after it is recorded.
+"""The worker is killed by SIGKILL before or after whatever it does, on real Docker.
 
-Each step has a tenant of its own that waits at its fail point until all others of the
-round are at theirs; then one kill ends them all. What becomes of each must be what
-becomes of a tenant that met no kill.
+Each fail point has a tenant of its own that waits there until all others of the round
+are at theirs; then one kill ends them all. What becomes of each must be what becomes of
+a tenant that met no kill.
 
-Restores and drills start an Odoo in each of their lives: of their steps each run takes
-some by chance, by the seed that it prints. ``SAAS_SEED`` takes the same again, and
-``SAAS_ALL_STEPS=1`` takes all.
+Each run takes some points by chance, at least one of each kind, by the seed that it
+prints. ``SAAS_SEED`` takes the same again, and ``SAAS_ALL_STEPS=1`` takes all.
 """
 
 import dataclasses
 import os
 import random
+import re
 import secrets
 import time
 
@@ -24,24 +24,36 @@ from stack.shell import Shell
 from .conftest import tenants_made
 
 FAIL_POINTS = "/var/lib/odoo/fail-points"
-MOMENTS = ("before", "after")
-PLACE = ("provision", "place")
+SECOND = re.compile(r"-\d+\.")
+PLACE = ("provision", "place.before")
 SECONDS = 240
 SEED = os.environ.get("SAAS_SEED") or secrets.token_hex(3)
-ALL_STEPS = bool(os.environ.get("SAAS_ALL_STEPS"))
+ALL_POINTS = bool(os.environ.get("SAAS_ALL_STEPS"))
+AT_ONCE = 8  # tenants that wait at fail points, each in a slot of the queue
 ACTIONS = {
     "provision": ("action_provision",),
+    "sleep": ("action_sleep",),
+    "wake": ("action_wake",),
+    "suspend": ("action_suspend",),
+    "resume": ("action_resume",),
     "backup": ("action_backup",),
     "restore": ("action_restore",),
     "drill": ("action_drill",),
     "delete": ("action_delete",),
     "erase": ("action_delete", True),
 }
+SAMPLE = {"provision": AT_ONCE, "erase": AT_ONCE // 2}  # of the others one each
+# What has to be done first with a tenant that runs, and what has it run again.
+FIRST = {"wake": "sleep", "resume": "suspend", "restore": "backup", "drill": "backup"}
+AFTERWARDS = {"sleep": "wake", "suspend": "resume", "delete": "resume"}
 
 
 @dataclasses.dataclass(frozen=True)
 class End:
-    """What came of an operation, and what there is of its tenant then."""
+    """What came of an operation, and what there is of its tenant then.
+
+    :param copies: states of those that are not good
+    """
 
     operation: str
     tenant: str
@@ -49,22 +61,27 @@ class End:
     things: frozenset
 
 
-ENDS = {  # states of operation, tenant and copies, and the number of things
-    "provision": ("done", "running", set(), 6),
-    "backup": ("done", "running", {"done"}, 6),
-    "restore": ("done", "running", {"done"}, 6),
-    "drill": ("done", "running", {"done"}, 6),
-    "delete": ("done", "deleting", {"done"}, 7),  # its route leads to a page
-    "erase": ("done", "deleted", set(), 0),
+ENDS = {  # states of operation and tenant, and the number of things
+    "provision": ("done", "running", 6),
+    "sleep": ("done", "sleeping", 7),  # its route knows a page for while it wakes
+    "wake": ("done", "running", 6),
+    "suspend": ("done", "suspended", 7),  # its route leads to a page
+    "resume": ("done", "running", 6),
+    "backup": ("done", "running", 6),
+    "restore": ("done", "running", 6),
+    "drill": ("done", "running", 6),
+    "delete": ("done", "deleting", 7),
+    "erase": ("done", "deleted", 0),
 }
 
 
 class Crashes:
     """Asks for operations, kills the worker in them, and looks at what became."""
 
-    def __init__(self, master, stack):
+    def __init__(self, master, stack, tell):
         self.master = master
         self.stack = stack
+        self.tell = tell
 
     def ask(self, kind, tenant):
         action, *arguments = ACTIONS[kind]
@@ -82,40 +99,70 @@ class Crashes:
         [copy] = self.master.search("saas.backup", domain, order="date desc", limit=1)
         return copy
 
-    def kill_at(self, tenants):
-        """Ask it of {(kind, step): tenant}, and kill each at its step; their ends.
+    def trace(self, kind, tenant):
+        """What comes of it without any kill, by each fail point that it passes.
 
-        One kill is before all the steps are recorded, and one after.
+        Not by those of second calls, which are first ones where a step went on.
         """
-        names = {
-            (kind, step): f"{self._find_uid(tenant)}.{kind}.{step}"
-            for (kind, step), tenant in tenants.items()
+        self._run(f"mkdir -p {FAIL_POINTS} && touch {FAIL_POINTS}/trace")
+        try:
+            end = self.look_at_end(self.ask(kind, tenant), tenant)
+            passed = self._run(f"cat {FAIL_POINTS}/trace").split()
+        finally:
+            self._run(f"rm -f {FAIL_POINTS}/*")
+        own = f"{self._find_uid(tenant)}.{kind}."
+        return {
+            (kind, name.removeprefix(own)): end
+            for name in passed
+            if name.startswith(own) and not SECOND.search(name)
         }
-        points = {f"{name}.{moment}" for name in names.values() for moment in MOMENTS}
+
+    def kill_at(self, tenants):
+        """Ask it of {(kind, point): tenant}, and kill each at its point; their ends."""
+        self._do([(FIRST[key[0]], t) for key, t in tenants.items() if key[0] in FIRST])
+        points = {
+            (kind, point): f"{self._find_uid(tenant)}.{kind}.{point}"
+            for (kind, point), tenant in tenants.items()
+        }
         self._run(
-            f"mkdir -p {FAIL_POINTS} && cd {FAIL_POINTS} && touch {' '.join(points)}"
+            f"mkdir -p {FAIL_POINTS} && cd {FAIL_POINTS}"
+            f" && touch {' '.join(points.values())}"
         )
         restarts = self._count_restarts()
         operations = {}
         try:
-            for kind, step in sorted(tenants, key=PLACE.__eq__):
-                if (kind, step) == PLACE:
+            for key in sorted(tenants, key=PLACE.__eq__):
+                if key == PLACE:
                     # Who has not recorded the slot that it took lets others wait.
-                    self._wait_until_passed(
-                        {f"{name}.before" for name in names.values()}
-                        - {f"{names[PLACE]}.before"}
-                    )
-                operations[kind, step] = self.ask(kind, tenants[kind, step])
-            self._wait_until_passed(points)
+                    self._wait_until_passed({*points.values()} - {points[PLACE]})
+                operations[key] = self.ask(key[0], tenants[key])
+            self._wait_until_passed({*points.values()})
         finally:
             # Who waits at one is let go.
             self._run(f"rm -f {FAIL_POINTS}/*")
+        killed = time.monotonic()
         ends = {
             key: self.look_at_end(operation, tenants[key])
             for key, operation in operations.items()
         }
-        assert self._count_restarts() == restarts + len(MOMENTS)
+        seconds = time.monotonic() - killed
+        assert self._count_restarts() == restarts + 1
+        self.tell(f"{len(ends)} killed at once had ended after {seconds:.0f} s")
+        self._do(
+            [
+                (AFTERWARDS[kind], tenant)
+                for (kind, _point), tenant in tenants.items()
+                if kind in AFTERWARDS
+            ]
+        )
         return ends
+
+    def _do(self, wanted):
+        """Have each of [(kind, tenant)] done, without any kill."""
+        operations = [self.ask(kind, tenant) for kind, tenant in wanted]
+        for operation, (_kind, tenant) in zip(operations, wanted, strict=True):
+            assert self.master.follow(operation, SECONDS) == "done"
+            self.master.settle(tenant, SECONDS)
 
     def look_at_end(self, operation, tenant):
         """What became of both, once nothing is under way."""
@@ -123,7 +170,10 @@ class Crashes:
         # A delete has a last copy made, by an operation of its own.
         tenant_state = self.master.settle(tenant, SECONDS)
         uid = self._find_uid(tenant)
-        domain = [("tenant_id", "=", tenant), ("state", "!=", "deleted")]
+        domain = [
+            ("tenant_id", "=", tenant),
+            ("state", "not in", ("done", "deleted")),
+        ]
         copies = self.master.search("saas.backup", domain)
         return End(
             state,
@@ -182,8 +232,9 @@ def recreate_worker(values):
 
 
 @pytest.fixture(scope="module")
-def crashes(master, stack):
-    return Crashes(master, stack)
+def crashes(master, stack, request):
+    terminal = request.config.pluginmanager.getplugin("terminalreporter")
+    return Crashes(master, stack, lambda said: terminal.write_line(f"\n{said}"))
 
 
 @pytest.fixture(scope="module")
@@ -193,91 +244,94 @@ def make(master, plan, names):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(master, crashes, make):
-    """What one tenant met, without any kill: {(kind, step): End}."""
+def undisturbed(crashes, make):
+    """What one tenant met, without any kill: {(kind, point): End}."""
     tenant, found = make(), {}
     for kind in ACTIONS:
-        operation = crashes.ask(kind, tenant)
-        end = crashes.look_at_end(operation, tenant)
-        for row in master.read("saas.operation", operation, "step_ids"):
-            found[kind, master.read("saas.operation.step", row, "name")] = end
+        found |= crashes.trace(kind, tenant)
     return found
 
 
 @pytest.fixture(scope="module")
-def tenants(undisturbed, make):
-    """As many as the longest round needs; each round goes on from the one before."""
-    return [make() for kind, _step in undisturbed if kind == "provision"]
+def chosen(undisturbed, crashes):
+    """The points of this run, by kind."""
+    chance = random.Random(SEED)
+    taken = {}
+    for kind in ACTIONS:
+        points = [key for key in undisturbed if key[0] == kind]
+        sample = chance.sample(points, SAMPLE.get(kind, 1))
+        taken[kind] = points if ALL_POINTS else sample
+    said = [".".join(key) for keys in taken.values() for key in keys]
+    crashes.tell(f"SAAS_SEED={SEED} {len(said)} kills: {', '.join(said)}")
+    return taken
 
 
-@pytest.fixture(scope="module")
-def kill_at_every_step(crashes, undisturbed, tenants):
-    def kill(*kinds):
-        steps = [key for key in undisturbed if key[0] in kinds]
-        return crashes.kill_at(dict(zip(steps, tenants, strict=False)))
-
-    return kill
-
-
-@pytest.fixture(scope="module")
-def provisioned(kill_at_every_step):
-    return kill_at_every_step("provision")
-
-
-@pytest.fixture(scope="module")
-def copied_or_deleted(provisioned, kill_at_every_step):
-    return kill_at_every_step("backup", "delete")
-
-
-@pytest.fixture(scope="module")
-def restored_or_tried(copied_or_deleted, crashes, undisturbed, tenants):
-    """Those that have a copy and run, one of them for each step at a time."""
-    chosen = [key for key in undisturbed if key[0] in ("restore", "drill")]
-    copied = [kind for kind, _step in copied_or_deleted].count("backup")
-    if not ALL_STEPS:
-        chosen = random.Random(SEED).sample(chosen, copied)
+def kill_in_rounds(crashes, keys, tenants):
+    """Kill each at its point, as many at once as may be."""
     ends = {}
-    for first in range(0, len(chosen), copied):
-        steps = chosen[first : first + copied]
-        ends |= crashes.kill_at(dict(zip(steps, tenants, strict=False)))
+    for first in range(0, len(keys), AT_ONCE):
+        some = keys[first : first + AT_ONCE]
+        ends |= crashes.kill_at(dict(zip(some, tenants(len(some)), strict=True)))
     return ends
 
 
 @pytest.fixture(scope="module")
-def erased(restored_or_tried, kill_at_every_step):
-    return kill_at_every_step("erase")
+def tenants():
+    """Those that were provisioned, and then are used again."""
+    return []
 
 
-def assert_same(found, undisturbed, *kinds):
-    assert found == {key: end for key, end in undisturbed.items() if key[0] in kinds}
+@pytest.fixture(scope="module")
+def provisioned(crashes, chosen, tenants, make):
+    def make_some(number):
+        tenants.extend(make() for _each in range(number))
+        return tenants[-number:]
+
+    return kill_in_rounds(crashes, chosen["provision"], make_some)
+
+
+@pytest.fixture(scope="module")
+def used(provisioned, crashes, chosen, tenants):
+    """Whatever is asked for between the first and the last."""
+    keys = [
+        key
+        for kind, keys in chosen.items()
+        if kind not in ("provision", "erase")
+        for key in keys
+    ]
+    return kill_in_rounds(crashes, keys, lambda number: tenants[:number])
+
+
+@pytest.fixture(scope="module")
+def erased(used, crashes, chosen, tenants):
+    left = list(tenants)
+    return kill_in_rounds(
+        crashes, chosen["erase"], lambda number: [left.pop() for _each in range(number)]
+    )
+
+
+def assert_same(found, undisturbed):
+    assert found == {key: undisturbed[key] for key in found}
 
 
 def test_a_tenant_that_meets_no_kill_ends_as_it_should(undisturbed):
-    for (kind, _step), end in undisturbed.items():
-        found = end.operation, end.tenant, set(end.copies), len(end.things)
-        assert found == ENDS[kind], kind
+    for (kind, _point), end in undisturbed.items():
+        found = end.operation, end.tenant, len(end.things)
+        assert (*found, end.copies) == (*ENDS[kind], frozenset()), kind
+    assert {kind for kind, _point in undisturbed} == set(ACTIONS)
 
 
-def test_a_provisioning_killed_at_any_step_ends_the_same(undisturbed, provisioned):
-    assert_same(provisioned, undisturbed, "provision")
+def test_a_provisioning_killed_at_any_point_ends_the_same(undisturbed, provisioned):
+    assert_same(provisioned, undisturbed)
 
 
-def test_a_copy_or_deletion_killed_at_any_step_ends_the_same(
-    undisturbed, copied_or_deleted
+def test_what_is_asked_of_a_tenant_later_ends_the_same_when_it_is_killed(
+    undisturbed, used, crashes
 ):
-    assert_same(copied_or_deleted, undisturbed, "backup", "delete")
-
-
-def test_a_restore_or_drill_killed_at_any_step_ends_the_same(
-    undisturbed, restored_or_tried, crashes, capsys
-):
-    with capsys.disabled():
-        print(f"\nSAAS_SEED={SEED} killed {sorted(restored_or_tried)}")
-    expected = {key: undisturbed[key] for key in restored_or_tried}
-    assert restored_or_tried == expected
+    assert_same(used, undisturbed)
     assert crashes.find_throwaways() == set()
 
 
-def test_an_erasing_killed_at_any_step_leaves_nothing(undisturbed, erased):
-    """Some were deleted before, some are running, most with copies."""
-    assert_same(erased, undisturbed, "erase")
+def test_an_erasing_killed_at_any_point_leaves_nothing(undisturbed, erased):
+    """Some have copies, and some have been to the throwaway and back."""
+    assert_same(erased, undisturbed)

@@ -11,8 +11,8 @@ There are none unless the environment of the process names a directory in
     the second such call in one step is ``<verb>-2``
 
 The uid is that of the tenant or template, also where its copy is worked on. Each point
-works once. Points of one moment share a kill: who reaches one waits for the others. A
-file ``trace`` in that directory takes down the points that are passed.
+works once. All points there share a kill: who reaches one waits for the others. A file
+``trace`` in that directory takes down the points that are passed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def pass_point(name: str) -> None:
     point = directory / name
     if point.exists():
         point.unlink()
-        while any(directory.glob(f"*{point.suffix}")):
+        while any(path.name != TRACE for path in directory.iterdir()):
             time.sleep(INTERVAL)
         os.kill(os.getpid(), signal.SIGKILL)
 
