@@ -98,8 +98,9 @@ class SaasRecovery(models.Model):
 
     def _check(self):
         # The queue runs a job again that it took for dead; the key is forgotten then.
-        if self.sudo().recovery_key_sealed:
-            super()._check()
+        if not self.sudo().recovery_key_sealed:
+            return None
+        return super()._check()
 
     def _write_check(self, state, message):
         self.sudo().recovery_key_sealed = False

@@ -45,16 +45,16 @@ class TestDomainPages(PagesCommon):
         if domain.exists() and domain.check_state == "checking":
             domain.sudo()._check()
 
-    def read(self):
+    def read_page(self):
         return self.text_of(self.url_open(self.path))
 
     def route(self):
         return self.routes.list_routes()[self.tenant.uid]
 
     def test_a_customer_brings_a_domain_makes_it_the_address_and_gives_it_up(self):
-        self.assertIn("Use a domain of your own", self.read())
+        self.assertIn("Use a domain of your own", self.read_page())
         domain = self.add()
-        text = self.read()
+        text = self.read_page()
         for words in (
             "Not proved yet",
             f"_saas-proof.{HOST}",
@@ -64,10 +64,10 @@ class TestDomainPages(PagesCommon):
             self.assertIn(words, text)
         self.assertNotIn("Make it the address", text)
         self.do(domain, "check")
-        self.assertIn("There is no TXT record yet.", self.read())
+        self.assertIn("There is no TXT record yet.", self.read_page())
         self.records.add(domain.proof)
         self.do(domain, "check")
-        text = self.read()
+        text = self.read_page()
         self.assertIn("Leads to the address", text)
         self.assertNotIn("Not proved yet", text)
         self.assertEqual(self.route().redirects, (HOST,))
@@ -76,7 +76,7 @@ class TestDomainPages(PagesCommon):
         self.assertEqual(self.tenant.url, f"http://{HOST}:8080")
         self.do(domain, "remove")
         self.assertEqual(self.route().hosts, ("alfa.odoo.localhost",))
-        self.assertNotIn(HOST, self.read().partition("What happened")[0])
+        self.assertNotIn(HOST, self.read_page().partition("What happened")[0])
         last = self.tenant.last_operation_id
         self.assertEqual((last.user_id, last.origin), (self.ann, "portal"))
 
@@ -129,4 +129,4 @@ class TestDomainPages(PagesCommon):
     def test_a_deleted_tenant_offers_no_addresses(self):
         self.tenant.with_user(self.manager).action_delete()
         self.run_operations()
-        self.assertNotIn("Use a domain of your own", self.read())
+        self.assertNotIn("Use a domain of your own", self.read_page())
