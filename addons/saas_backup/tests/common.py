@@ -165,7 +165,7 @@ class BackupCommon(SaasCommon):
 
     def setUp(self):
         super().setUp()
-        self.driver = Toolbox(images=IMAGES)
+        self.driver = Toolbox(images=set(IMAGES))
 
     def create_backup(self, tenant):
         operation = tenant.action_backup()
