@@ -35,7 +35,7 @@ TRACE = "trace"
 # Verbs of the contracts that change nothing; a new one is taken for one that does.
 _LOOKS = re.compile(
     r"check|capabilities|measure|target|spec_hash|observe|observe_task|logs|events"
-    r"|(list|read)_\w+"
+    r"|(list|read|find)_\w+"
 )
 
 T = TypeVar("T")

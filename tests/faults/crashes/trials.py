@@ -152,7 +152,8 @@ class Trials:
             tenant = env["saas.operation"].browse(operation).tenant_id
             last = env["saas.operation"].search([], limit=1)
             server = env["saas.server"].search([])
-            server._resync()
+            server._cron_resync()
+            assert server.check_state == "ok", server.check_message
             orphans = set((server.orphans or "").splitlines()) - self._orphans
             mending = env["saas.operation"].search([("id", ">", last.id)])
             said = mending.filtered(lambda o: o.tenant_id == tenant).mapped("kind")

@@ -80,7 +80,7 @@ def write_words(cursor, words):
 
 def read_words(uid):
     with superuser(uid) as cursor:
-        cursor.execute("SELECT word FROM canary ORDER BY word")
+        cursor.execute("SELECT word FROM canary ORDER BY length(word), word")
         return tuple(word for (word,) in cursor)
 
 
