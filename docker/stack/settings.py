@@ -66,8 +66,6 @@ TEST_VALUES = {
     "SAAS_RATE_AVERAGE": "100",
     # Stands for a load balancer; other addresses of this machine are strangers.
     "SAAS_TRUSTED_PROXIES": "127.0.0.2",
-    # Where tests of crashes lay files; nothing happens while it is empty.
-    "SAAS_FAIL_POINTS": "/var/lib/odoo/fail-points",
 }
 # Beside it, for the test of an operator's first steps: a master without a server.
 EMPTY_VALUES = {
@@ -95,7 +93,6 @@ FAULTS_VALUES = {
     "SAAS_DB_SHARED_BUFFERS": "64MB",
     # All requests of a test come from one address.
     "SAAS_RATE_AVERAGE": "1000",
-    "SAAS_FAIL_POINTS": "",
 }
 FIRST_ENV = """\
 # Settings of this stack; README.md says what each means. Not in git.

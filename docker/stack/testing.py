@@ -28,6 +28,8 @@ TEST = ("lint", "unit", "odoo", "integration", "onboarding", "e2e")
 LEVELS = (*TEST, "pictures", "faults")
 # They wait half of their time for what they have started: the others use that.
 ASIDE = ("e2e", "pictures")
+# What waits for an answer in so many seconds is not to wait for other tests.
+ALONE = ("faults",)
 ENGINE_PHASES = 2
 IMAGE_PHASES = 5
 REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
@@ -333,12 +335,14 @@ def _run_levels(tests: Run, names: Sequence[str]) -> list[Result]:
     except StackError as error:
         print(f"{error.message}\n{error.details}", flush=True)
         return [Result("prepare", 0, (error.message,))]
-    others = [name for name in names if name not in ASIDE]
     slow = [name for name in names if name in ASIDE]
+    alone = [name for name in names if name in ALONE]
+    others = [name for name in names if name not in (*ASIDE, *ALONE)]
     if not slow or not others:
         return [tests.level(name) for name in names]
     aside = Aside(tests, slow)
     results = [tests.level(name) for name in others] + aside.wait()
+    results += [tests.level(name) for name in alone]
     return sorted(results, key=lambda result: names.index(result.level))
 
 

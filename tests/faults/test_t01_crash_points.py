@@ -1,8 +1,8 @@
 """T01: the worker is killed at any point of anything that it does.
 
 The master is Odoo in its own image; databases, roles and routes are real, containers
-those of the fake server (``crashes``). ``tests/e2e/test_crashes.py`` does the same on
-real Docker.
+those of the fake server (``crashes``); ``test_t01_crash_points_docker.py`` has real
+ones.
 
 ``SAAS_ALL_STEPS=1``, which ``make test-faults`` sets, takes all points. Otherwise some
 are taken by chance, by the seed that is printed: ``SAAS_SEED`` takes the same again.

@@ -333,7 +333,7 @@ def test_every_setting_that_the_pages_name_exists():
         *(DOCS / "examples").glob("*.py"),
         ROOT / "docker" / "stack" / "testing.py",
         ROOT / "tests" / "bench" / "__main__.py",
-        ROOT / "tests" / "e2e" / "test_crashes.py",
+        ROOT / "tests" / "faults" / "test_t01_crash_points_docker.py",
         ROOT / "tests" / "faults" / "test_master_is_down.py",
     ]
     for path in programs:

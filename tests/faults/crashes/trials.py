@@ -168,7 +168,6 @@ def _describe_subject(tenant, template):
         return template.state
     return {
         "state": tenant.state,
-        "message": bool(tenant.state_message),
         "observed": tenant.observed,
         "placed": tenant.slot >= 0,
         "key": bool(tenant.data_key_sealed),

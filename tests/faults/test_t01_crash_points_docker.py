@@ -1,4 +1,4 @@
-"""The worker is killed by SIGKILL before or after whatever it does, on real Docker.
+"""T01: the worker is killed before or after whatever it does, on real Docker.
 
 Each fail point has a tenant of its own that waits there until all others of the round
 are at theirs; then one kill ends them all. What becomes of each must be what becomes of
@@ -17,11 +17,9 @@ import time
 
 import pytest
 
-from stack import settings
+from e2e.conftest import tenants_made
 from stack.compose import Compose
 from stack.shell import Shell
-
-from .conftest import tenants_made
 
 FAIL_POINTS = "/var/lib/odoo/fail-points"
 SECOND = re.compile(r"-\d+\.")
@@ -214,10 +212,13 @@ class Crashes:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _slots_for_all():
+def _slots_for_all(values):
     """Have the worker run more jobs at once: who waits at a point keeps its slot."""
-    values = settings.load_test()
-    more = {**values.values, "SAAS_JOB_CHANNELS": "root:12"}
+    more = {
+        **values.values,
+        "SAAS_JOB_CHANNELS": "root:12",
+        "SAAS_FAIL_POINTS": FAIL_POINTS,
+    }
     recreate_worker(dataclasses.replace(values, values=more))
     yield
     recreate_worker(values)
@@ -310,28 +311,55 @@ def erased(used, crashes, chosen, tenants):
     )
 
 
-def assert_same(found, undisturbed):
-    assert found == {key: undisturbed[key] for key in found}
+def assert_same(ends, undisturbed):
+    assert ends == {key: undisturbed[key] for key in ends}
 
 
-def test_a_tenant_that_meets_no_kill_ends_as_it_should(undisturbed):
+def tell(ends):
+    points = ", ".join(sorted(".".join(key) for key in ends))
+    return f"SAAS_SEED={SEED}: {len(ends)} killed: {points}"
+
+
+@pytest.mark.case(
+    did="a tenant does everything once, and nobody is killed",
+    expected="what is there after each kind is known",
+)
+def test_t01_a_tenant_that_meets_no_kill_ends_as_it_should(undisturbed, found):
     for (kind, _point), end in undisturbed.items():
         found = end.operation, end.tenant, len(end.things)
         assert (*found, end.copies) == (*ENDS[kind], frozenset()), kind
     assert {kind for kind, _point in undisturbed} == set(ACTIONS)
+    found(f"{len(undisturbed)} points of {len(ACTIONS)} kinds")
 
 
-def test_a_provisioning_killed_at_any_point_ends_the_same(undisturbed, provisioned):
+@pytest.mark.case(
+    did="the worker is killed in provisions of several tenants at once",
+    expected="each ends as without it",
+)
+def test_t01_a_provisioning_killed_at_any_point_ends_the_same(
+    undisturbed, provisioned, found
+):
     assert_same(provisioned, undisturbed)
+    found(tell(provisioned))
 
 
-def test_what_is_asked_of_a_tenant_later_ends_the_same_when_it_is_killed(
-    undisturbed, used, crashes
+@pytest.mark.case(
+    did="the worker is killed in whatever is asked of a tenant later",
+    expected="each ends as without it, and nothing of a throwaway is left",
+)
+def test_t01_what_is_asked_of_a_tenant_later_ends_the_same(
+    undisturbed, used, crashes, found
 ):
     assert_same(used, undisturbed)
     assert crashes.find_throwaways() == set()
+    found(tell(used))
 
 
-def test_an_erasing_killed_at_any_point_leaves_nothing(undisturbed, erased):
+@pytest.mark.case(
+    did="the worker is killed while tenants are erased",
+    expected="nothing of them is left",
+)
+def test_t01_an_erasing_killed_at_any_point_leaves_nothing(undisturbed, erased, found):
     """Some have copies, and some have been to the throwaway and back."""
     assert_same(erased, undisturbed)
+    found(tell(erased))
