@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEST_STACK = "saas-test"
 EMPTY_STACK = "saas-empty"
 FAULTS_STACK = "saas-faults"
+FAULTY_STACK = "saas-faulty"
 
 DEFAULTS = {
     "SAAS_STACK": "saas",
@@ -82,7 +83,7 @@ EMPTY_VALUES = {
 }
 # For what only a whole stack can show while parts of it fail.
 FAULTS_VALUES = {
-    "SAAS_STACK": FAULTS_STACK,
+    "SAAS_STACK": FAULTY_STACK,
     "SAAS_HTTP_PORT": "18082",
     "SAAS_MAIL_PORT": "18027",
     "SAAS_CONTROL_SUBNET": "172.30.3.0/24",

@@ -18,7 +18,13 @@ from xml.etree import ElementTree
 from . import clean, odoo_tests
 from .demo import STACK_PHASES, Stack
 from .packages import Apt
-from .settings import EMPTY_STACK, FAULTS_STACK, TEST_STACK, Settings
+from .settings import (
+    EMPTY_STACK,
+    FAULTS_STACK,
+    FAULTY_STACK,
+    TEST_STACK,
+    Settings,
+)
 from .shell import Progress, Shell, StackError
 
 FLEET = "fleet"
@@ -81,6 +87,7 @@ def all_stacks(settings: Settings) -> list[str]:
         EMPTY_STACK,
         INTEGRATION_STACK,
         FAULTS_STACK,
+        FAULTY_STACK,
         odoo_tests.STACK,
         odoo_tests.CACHE_STACK,
     ]
@@ -297,7 +304,8 @@ class Run:
 
     def remove_leftovers(self) -> None:
         """Remove what a run that was killed has left behind."""
-        stacks = [INTEGRATION_STACK, FAULTS_STACK, EMPTY_STACK, odoo_tests.STACK]
+        stacks = [INTEGRATION_STACK, FAULTS_STACK, FAULTY_STACK, EMPTY_STACK]
+        stacks += [odoo_tests.STACK]
         stacks += [] if keeps() else [TEST_STACK]
         for name in stacks:
             removed = clean.remove_stack(self.shell, name)

@@ -26,7 +26,6 @@ from whole import (  # noqa: F401 (for all tests)
     aftermath,
     engine,
     load,
-    mailbox,
     make_tenant,
     master,
     names,

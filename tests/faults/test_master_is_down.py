@@ -85,8 +85,12 @@ def test_master_is_down_and_no_tenant_notices(
     back = wait_for(lambda: is_back(master), 90, "the master does not come back")
     assert len(met) > 30 * SECONDS
     assert not load.faults
-    run_scheduled(stack, "master", OBSERVE)
-    assert master.settle(sleeper.id) == "running"
+
+    def is_noted():
+        run_scheduled(stack, "master", OBSERVE)
+        return master.settle(sleeper.id) == "running"
+
+    wait_for(is_noted, 90, "it does not take note of who was woken")
     found(
         f"{len(met)} requests, 0 failed; who slept answered after {woken:.2f} s; the "
         f"master was back after {back:.1f} s; {aftermath.check()}"

@@ -27,6 +27,7 @@ PLACE = ("provision", "place.before")
 SECONDS = 240
 SEED = os.environ.get("SAAS_SEED") or secrets.token_hex(3)
 ALL_POINTS = bool(os.environ.get("SAAS_ALL_STEPS"))
+SCHEDULED = ("ir_cron_back_up", "ir_cron_drill", "ir_cron_verify")
 AT_ONCE = 8  # tenants that wait at fail points, each in a slot of the queue
 ACTIONS = {
     "provision": ("action_provision",),
@@ -212,8 +213,16 @@ class Crashes:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _slots_for_all(values):
-    """Have the worker run more jobs at once: who waits at a point keeps its slot."""
+def _slots_for_all(values, master):
+    """Have the worker run more jobs at once: who waits at a point keeps its slot.
+
+    Nothing comes by schedule meanwhile, at night, that is not there without a kill.
+    """
+    schedule = [("module", "=", "saas_backup"), ("name", "in", SCHEDULED)]
+    found = master.search("ir.model.data", schedule)
+    crons = [master.read("ir.model.data", one, "res_id") for one in found]
+    assert len(crons) == len(SCHEDULED)
+    master.call("ir.cron", "write", crons, {"active": False})
     more = {
         **values.values,
         "SAAS_JOB_CHANNELS": "root:12",
@@ -222,6 +231,7 @@ def _slots_for_all(values):
     recreate_worker(dataclasses.replace(values, values=more))
     yield
     recreate_worker(values)
+    master.call("ir.cron", "write", crons, {"active": True})
 
 
 def recreate_worker(values):

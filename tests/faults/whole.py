@@ -14,7 +14,6 @@ from load import PATH, Load
 from e2e.conftest import (
     _names_of_this_machine,
     engine,
-    mailbox,
     make_tenant,
     names,
     plan,
@@ -32,7 +31,6 @@ __all__ = (
     "aftermath",
     "engine",
     "load",
-    "mailbox",
     "make_tenant",
     "master",
     "names",

@@ -177,6 +177,7 @@ def test_the_stack_whose_parts_fail_stands_beside_both(tmp_path):
 def test_cleaning_knows_every_stack_that_tests_make():
     stacks = all_stacks(_make())
     made = {settings.TEST_STACK, settings.EMPTY_STACK, settings.FAULTS_STACK}
+    made |= {settings.FAULTY_STACK}
     assert made <= set(stacks)
 
 
