@@ -336,8 +336,8 @@ def tell(ends):
 )
 def test_t01_a_tenant_that_meets_no_kill_ends_as_it_should(undisturbed, found):
     for (kind, _point), end in undisturbed.items():
-        found = end.operation, end.tenant, len(end.things)
-        assert (*found, end.copies) == (*ENDS[kind], frozenset()), kind
+        seen = end.operation, end.tenant, len(end.things)
+        assert (*seen, end.copies) == (*ENDS[kind], frozenset()), kind
     assert {kind for kind, _point in undisturbed} == set(ACTIONS)
     found(f"{len(undisturbed)} points of {len(ACTIONS)} kinds")
 
