@@ -1,7 +1,7 @@
 import logging
 from datetime import timedelta
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 from ..const import TRANSITIONS
@@ -153,14 +153,18 @@ class SaasTenant(models.Model):
             raise AccessError(
                 self.env._("Only its customer and SaaS operators may log in there.")
             )
-        parameters = self.env["ir.config_parameter"].sudo()
-        consent = parameters.get_param("saas.login_consent") == "True"
-        if consent and not self.support_access:
+        if self._is_consent_wanted() and not self.support_access:
             raise AccessError(
                 self.env._(
                     "The customer of %s does not let our staff log in.", self.name
                 )
             )
+
+    @api.model
+    def _is_consent_wanted(self):
+        """Whether staff log in only where the customer allows it."""
+        parameters = self.env["ir.config_parameter"].sudo()
+        return parameters.get_param("saas.login_consent") == "True"
 
     # === HELPERS === #
 

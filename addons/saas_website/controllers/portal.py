@@ -93,6 +93,11 @@ class TenantPortal(CustomerPortal):
         tenant = self._get_tenant(tenant_id)
         return self._ask(tenant, tenant._delete_for_customer, str(name))
 
+    @http.route("/my/tenants/<int:tenant_id>/support", methods=["POST"], **ROUTE)
+    def my_tenant_support(self, tenant_id, allow="", **_kwargs):
+        tenant = self._get_tenant(tenant_id)
+        return self._ask(tenant, tenant._decide_on_support_for_customer, allow == "1")
+
     # === HELPERS === #
 
     def _prepare_searchbar(self, sortby, filterby, groupby, search_in, search):

@@ -28,6 +28,10 @@ class SaasTenant(models.Model):
         """Restart; to be called for tenants of the current customer only."""
         return self.sudo().action_restart()
 
+    def _decide_on_support_for_customer(self, allowed):
+        """Let our staff log in, or not; for tenants of the current customer only."""
+        self.sudo().support_access = allowed
+
     def _retry_for_customer(self):
         """Have it built again; to be called for the customer's own tenants only.
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 from lxml import html
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import format_date
 
@@ -50,7 +51,7 @@ class TestPortal(PagesCommon):
         for tenant_id in (foreign.id, foreign.id + 1000, 0, 2**31, 10**30):
             path = f"/my/tenants/{tenant_id}"
             self.assertEqual(self.url_open(path).status_code, 404, path)
-            for action in ("open", "restart", "retry", "delete"):
+            for action in ("open", "restart", "retry", "delete", "support"):
                 response = self.post(f"{path}/{action}", {"name": "foreign"})
                 self.assertEqual(response.status_code, 404, f"{path}/{action}")
         self.assertEqual(foreign.operation_ids, before)
@@ -75,6 +76,21 @@ class TestPortal(PagesCommon):
         )
         [login] = self.tenant.operation_ids.filtered(lambda o: o.kind == "login")
         self.assertEqual((login.user_id, login.origin), (self.ann, "portal"))
+
+    def test_customers_decide_whether_our_staff_may_log_in(self):
+        self.assertNotIn("Help from our staff", self.url_open(self.path).text)
+        self.env["ir.config_parameter"].set_param("saas.login_consent", True)
+        self.assertIn("Our staff may log in", self.text_of(self.url_open(self.path)))
+        response = self.post(f"{self.path}/support", {"allow": "0"})
+        self.assertEqual(response.status_code, 303)
+        self.assertFalse(self.tenant.support_access)
+        page = self.text_of(self.url_open(self.path))
+        self.assertIn("Our staff may not log in", page)
+        operator = new_test_user(self.env, "op", groups="saas.group_operator")
+        with self.assertRaisesRegex(AccessError, "does not let our staff log in"):
+            self.tenant.with_user(operator).get_login_url()
+        self.post(f"{self.path}/support", {"allow": "1"})
+        self.assertTrue(self.tenant.support_access)
 
     def test_a_stopped_tenant_says_why_it_does_not_open(self):
         self.tenant.action_stop()
@@ -149,7 +165,7 @@ class TestPortal(PagesCommon):
         self.assertEqual(self.tenant.state, "suspended")
 
     def test_actions_without_a_csrf_token_are_refused(self):
-        for action in ("open", "restart", "retry", "delete"):
+        for action in ("open", "restart", "retry", "delete", "support"):
             response = self.url_open(f"{self.path}/{action}", data={"name": "alfa"})
             self.assertEqual(response.status_code, 400, action)
         self.assertEqual(self.tenant.state, "running")

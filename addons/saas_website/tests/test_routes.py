@@ -34,6 +34,7 @@ POST /my/tenants/page/<page>             login  login   200      200       200  
 GET  /my/tenants/<tenant_id>             login  login   404      200       404      404    404      404     404
 POST /my/tenants/<tenant_id>/open        login  login   404      303       404      404    404      404     404
 POST /my/tenants/<tenant_id>/restart     login  login   404      303       404      404    404      404     404
+POST /my/tenants/<tenant_id>/support     login  login   404      303       404      404    404      404     404
 POST /my/tenants/<tenant_id>/retry       login  login   404      200       404      404    404      404     404
 POST /my/tenants/<tenant_id>/delete      login  login   404      200       404      404    404      404     404
 POST /my/tenants/<tenant_id>/domains     login  login   404      200       404      404    404      404     404
