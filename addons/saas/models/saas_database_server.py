@@ -106,12 +106,13 @@ class SaasDatabaseServer(models.Model):
         """Return the live ``DatabaseServer``; needs the worker's keys."""
         self.ensure_one()
         server = self.sudo()
+        sealed = server.password_sealed
         return PostgresServer(
             DatabaseServerConfig(
                 host=server.host,
                 port=server.port,
                 user=server.user,
-                password=self._unseal(server.password_sealed),
+                password=self._unseal(sealed) if sealed else "",
                 tenant_host=server.tenant_host,
                 tenant_port=server.tenant_port,
                 stack=server.stack,

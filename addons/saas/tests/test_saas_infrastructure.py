@@ -6,6 +6,7 @@ from odoo.tools import file_open, mute_logger
 
 from ..engine.errors import RefusedError
 from ..models import saas_sealed_mixin
+from ..models.saas_database_server import SaasDatabaseServer
 from .common import SaasCommon
 
 
@@ -22,6 +23,11 @@ class TestInfrastructure(SaasCommon):
         with self.assertRaises(RefusedError) as caught:
             self.database_server._unseal(self.database_server.password_sealed)
         self.assertEqual(caught.exception.reason, "key_missing")
+
+    def test_a_server_without_a_password_is_asked_without_one(self):
+        self.database_server.password_sealed = False
+        live = SaasDatabaseServer._get_database_server(self.database_server)
+        self.assertEqual(live.config.password, "")
 
     def test_a_tested_connection_shows_what_came_of_it(self):
         self.database_server.with_user(self.manager).action_check()
