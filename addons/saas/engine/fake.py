@@ -70,6 +70,13 @@ class Recorder:
         self.calls: list[tuple[str, Any]] = []
         self._lock = threading.RLock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock, so that a test can take a copy of what another made."""
+        return {key: value for key, value in vars(self).items() if key != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.RLock())
+
     def _before(self, name: str) -> None:
         """Called before anything is done."""
 

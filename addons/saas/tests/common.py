@@ -1,3 +1,4 @@
+import copy
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ class SaasCommon(TransactionCase):
     """A master whose server, proxy and database server are kept in memory.
 
     Nothing outside can be reached: the seams give fakes, whatever a record says.
+    What ``prepare`` makes and keeps on ``self`` is made once for a class, and each test
+    finds it as it was left then, the fakes too.
     """
 
     @classmethod
@@ -82,7 +85,25 @@ class SaasCommon(TransactionCase):
         cls.manager = new_test_user(cls.env, "manager", groups="saas.group_manager")
 
     def setUp(self):
+        self._use_fakes()
+        if "_prepared" not in vars(type(self)):
+            self._prepare_class()
         super().setUp()
+        # All at once: what they have of one another they go on having.
+        vars(self).update(copy.deepcopy(self._prepared))
+
+    def _prepare_class(self):
+        """Prepare before the first test begins, so that its end takes nothing back."""
+        before = set(vars(self))
+        self._make_fakes()
+        self.prepare()
+        made = {key: value for key, value in vars(self).items() if key not in before}
+        type(self)._prepared = made
+
+    def prepare(self):
+        """Make what all tests of the class begin with; patches belong in ``setUp``."""
+
+    def _make_fakes(self):
         self.driver = FakeDriver(images=set(IMAGES))
         self.routes = FakeProxy()
         self.databases = FakeDatabaseServer()
@@ -91,7 +112,6 @@ class SaasCommon(TransactionCase):
         self.own_databases.prepare()
         self.answers = True
         self.use = Use(idle=60, transactions=0)
-        self._use_fakes()
 
     @classmethod
     def _use_own_keys(cls):

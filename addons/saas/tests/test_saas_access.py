@@ -6,8 +6,8 @@ from .common import SaasCommon
 
 @tagged("post_install", "-at_install")
 class TestAccess(SaasCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.portal = new_test_user(self.env, "portal1", groups="base.group_portal")
         self.internal = new_test_user(self.env, "internal", groups="base.group_user")

@@ -14,13 +14,16 @@ QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
 @tagged("post_install", "-at_install")
 class TestBatch(SaasCommon):
-    def setUp(self):
-        super().setUp()
-        self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
+    def prepare(self):
+        super().prepare()
         self.alfa = self.create_running_tenant("alfa")
         self.beta = self.create_running_tenant("beta")
         self.draft = self.create_tenant("gamma")
         self.all = self.alfa | self.beta | self.draft
+
+    def setUp(self):
+        super().setUp()
+        self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
 
     def start(self, kind, tenants=None, user=None, reason=None):
         tenants = (self.all if tenants is None else tenants).with_user(

@@ -16,13 +16,16 @@ QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
 @tagged("post_install", "-at_install")
 class TestDashboard(SaasCommon):
-    def setUp(self):
-        super().setUp()
-        self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
+    def prepare(self):
+        super().prepare()
         self.env["saas.proxy"].search([("id", "!=", self.proxy.id)]).active = False
         others = [("id", "!=", self.database_server.id)]
         self.env["saas.database.server"].search(others).active = False
         self.tenant = self.create_running_tenant()
+
+    def setUp(self):
+        super().setUp()
+        self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
 
     def get_data(self, user=None):
         self.env.flush_all()

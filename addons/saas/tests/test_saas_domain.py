@@ -20,12 +20,15 @@ HOST = "shop.alfa.example"
 
 
 class DomainCommon(SaasCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.records = {}  # what the DNS says, by host
         self.resolvers = []
-        self.patch(domain_proof, "check_proof", self.check_proof)
         self.tenant = self.create_running_tenant()
+
+    def setUp(self):
+        super().setUp()
+        self.patch(domain_proof, "check_proof", self.check_proof)
 
     def check_proof(self, host, proof, *, resolver):
         self.resolvers.append(resolver)

@@ -14,8 +14,8 @@ LIMITS = Limits(memory=2**29, cpus=1.0)
 class TestFleet(SaasCommon):
     """What many cost of whom nobody needs anything; ``make bench`` measures more."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         first = self.create_running_tenant()
         # Recording an operation for each would take minutes.
         self.env.flush_all()

@@ -29,6 +29,11 @@ QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
 @tagged("post_install", "-at_install")
 class TestOperation(SaasCommon):
+    def prepare(self):
+        super().prepare()
+        # So that no other test has a template to build.
+        self.first = self.create_running_tenant("first")
+
     def setUp(self):
         super().setUp()
         self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
@@ -60,12 +65,11 @@ class TestOperation(SaasCommon):
         self.assertNotIn((tenant.uid, "seed"), self.driver.tasks)
 
     def test_the_first_tenant_has_its_template_built_and_the_second_uses_it(self):
-        self.provision("alfa")
+        second, __ = self.provision("second")
         self.run_operations()
-        self.provision("beta")
-        self.run_operations()
+        template = self.first.template_id
+        self.assertEqual(second.template_id, template)
         builds = self.env["saas.operation"].search([("kind", "=", "build")])
-        template = self.env["saas.tenant"].search([("name", "=", "beta")]).template_id
         self.assertEqual(
             builds.filtered(lambda b: b.template_id == template).mapped("state"),
             ["done"],
@@ -126,7 +130,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_an_old_clean_up_never_removes_a_tenant_that_runs(self):
-        self.create_running_tenant("first")
         self.driver.images.discard(IMAGE)
         tenant, _operation = self.provision()
         self.run_operations()
@@ -174,7 +177,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_a_missing_image_is_refused_with_a_clear_sentence_and_nothing_is_left(self):
-        self.create_running_tenant("first")
         self.driver.images.discard(IMAGE)
         tenant, operation = self.provision()
         self.run_operations()
@@ -188,7 +190,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_a_failed_tenant_can_be_provisioned_when_the_cause_is_mended(self):
-        self.create_running_tenant("first")
         self.driver.images.discard(IMAGE)
         tenant, _operation = self.provision()
         self.run_operations()
@@ -199,7 +200,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_a_failed_provisioning_can_be_tried_again_though_it_was_cleaned_up(self):
-        self.create_running_tenant("first")
         self.driver.images.discard(IMAGE)
         tenant, operation = self.provision()
         self.run_operations()
@@ -211,7 +211,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_a_foreign_container_is_neither_adopted_nor_removed(self):
-        self.create_running_tenant("first")
         tenant = self.create_tenant()
         self.driver.put_foreign(tenant.uid)
         operation = tenant.action_provision()
@@ -222,7 +221,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_a_foreign_database_is_neither_adopted_nor_dropped(self):
-        self.create_running_tenant("first")
         tenant = self.create_tenant()
         self.databases.put_foreign_database(tenant.uid)
         operation = tenant.action_provision()
@@ -234,7 +232,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_a_lost_engine_is_tried_again_and_found_when_it_is_back(self):
-        self.create_running_tenant("first")
         lost = LostDriver(images={IMAGE, "saas-toolbox"})
         lost.containers, lost.state = self.driver.containers, self.driver.state
         self.driver = lost
@@ -248,7 +245,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_after_its_last_try_it_fails_with_the_cause_and_cleans_up_later(self):
-        self.create_running_tenant("first")
         self.databases = LostDatabaseServer()
         tenant, operation = self.provision()
         for _try in range(MAX_ATTEMPTS):
@@ -263,7 +259,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_answers_lost_on_the_way_double_nothing(self):
-        self.create_running_tenant("first")
         template = self.env["saas.template"].search([("state", "=", "ready")])
         for late in (False, True):
             with self.subTest(late=late):
@@ -284,7 +279,6 @@ class TestOperation(SaasCommon):
 
     @QUIET
     def test_a_container_that_never_answers_fails_after_its_tries(self):
-        self.create_running_tenant("first")
         driver = NeverReadyDriver(images={IMAGE, "saas-toolbox"})
         driver.state = self.driver.state
         self.driver = driver
@@ -303,7 +297,6 @@ class TestOperation(SaasCommon):
         self.assertNotIn("secret", operation.message)
 
     def test_the_loss_of_the_masters_database_in_a_step_ends_nothing(self):
-        self.create_running_tenant("first")
         tenant, operation = self.provision()
         lose = patch.object(
             type(tenant), "_step_identity", side_effect=psycopg2.InterfaceError
@@ -336,7 +329,6 @@ class TestOperation(SaasCommon):
     # === CRASHES === #
 
     def test_killed_after_or_before_recording_any_step_it_ends_the_same(self):
-        self.create_running_tenant("first")
         for moment in ("before", "after"):
             for number, step in enumerate(KINDS["provision"].steps):
                 with self.subTest(step=step, moment=moment):

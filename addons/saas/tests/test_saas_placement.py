@@ -15,8 +15,8 @@ QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
 @tagged("post_install", "-at_install")
 class TestPlacement(SaasCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.frankfurt = self.env["saas.region"].create({"name": "Frankfurt"})
         self.lisbon = self.env["saas.region"].create({"name": "Lisbon"})
         self.ssd = self.env["saas.label"].create({"name": "ssd"})

@@ -12,8 +12,8 @@ from .common import IMAGE, SaasCommon
 
 @tagged("post_install", "-at_install")
 class TestSweep(SaasCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
 
     def jobs(self, operation):

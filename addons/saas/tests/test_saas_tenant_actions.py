@@ -13,8 +13,8 @@ from .common import SaasCommon
 
 @tagged("post_install", "-at_install")
 class TestTenantActions(SaasCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
 
     def phase(self):

@@ -15,8 +15,8 @@ class TestTenantCrash(SaasCommon):
         super().setUpClass()
         cls.manager.email = "manager@cloud.example"
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
 
     def look(self, crashes=0):

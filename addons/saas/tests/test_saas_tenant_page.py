@@ -9,8 +9,8 @@ from .common import SaasCommon
 
 @tagged("post_install", "-at_install")
 class TestTenantPage(SaasCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.company = self.tenant.company_id
         self.company.write(

@@ -14,12 +14,15 @@ HOUR = 3600
 
 @tagged("post_install", "-at_install")
 class TestTenantSleep(SaasCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.plan.sleep_minutes = 30
         self.tenant = self.create_running_tenant()
         self.tick()
         self.tenant.look_on = False
+
+    def setUp(self):
+        super().setUp()
         self.patch(saas_tenant_sleep, "BUSY_SECONDS", 0)
         self.patch(saas_tenant_sleep, "BUSY_INTERVAL", 0)
 

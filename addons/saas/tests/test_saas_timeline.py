@@ -7,8 +7,8 @@ from .common import SaasCommon
 
 @tagged("post_install", "-at_install")
 class TestTimeline(SaasCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
 
     def get_entries(self, limit=100, user=None):

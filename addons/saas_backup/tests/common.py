@@ -163,8 +163,8 @@ class BackupCommon(SaasCommon):
             {"name": "Directory", "kind": "directory", "volume": "test-backups"}
         )
 
-    def setUp(self):
-        super().setUp()
+    def _make_fakes(self):
+        super()._make_fakes()
         self.driver = Toolbox(images=set(IMAGES))
 
     def create_backup(self, tenant):

@@ -8,8 +8,8 @@ from .common import BackupCommon
 
 @tagged("post_install", "-at_install")
 class TestBackupAccess(BackupCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.backup = self.create_backup(self.tenant)
         self.portal = new_test_user(self.env, "portal1", groups="base.group_portal")
@@ -78,8 +78,8 @@ class TestBackupAccess(BackupCommon):
 
 @tagged("post_install", "-at_install")
 class TestBackupPages(BackupCommon, HttpCase):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.backup = self.create_backup(self.tenant)
         self.backup.action_drill()
@@ -88,8 +88,11 @@ class TestBackupPages(BackupCommon, HttpCase):
             self.env, "ann", groups="base.group_portal", password="ann-ann-ann"
         )
         self.portal.partner_id.parent_id = self.customer
-        self.authenticate("ann", "ann-ann-ann")
         self.path = f"/my/backups/{self.tenant.id}"
+
+    def setUp(self):
+        super().setUp()
+        self.authenticate("ann", "ann-ann-ann")
 
     def post(self, path, **data):
         page = self.url_open(self.path).text

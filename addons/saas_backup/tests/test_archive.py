@@ -20,11 +20,14 @@ QUIET = mute_logger(
 
 
 class ArchiveCommon(BackupCommon):
+    def prepare(self):
+        super().prepare()
+        self.tenant = self.create_running_tenant()
+        self.host = self.tenant._get_host()
+
     def setUp(self):
         super().setUp()
         self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
-        self.tenant = self.create_running_tenant()
-        self.host = self.tenant._get_host()
 
     def end_period(self):
         """Let the time be over in which it could be taken back."""

@@ -15,8 +15,8 @@ from .common import BackupCommon
 class TestCertificate(BackupCommon, HttpCase):
     """What a drill has proven can be checked by whoever holds the certificate."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.drill = self.drill_copy()
 

@@ -7,11 +7,14 @@ from .test_archive import ArchiveCommon
 class TestOwnDatabase(ArchiveCommon):
     """Copies of a tenant whose PostgreSQL runs beside it."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.plan.own_database = True
         self.own = self.create_running_tenant("own")
         self.started = []
+
+    def setUp(self):
+        super().setUp()
         start_task = self.driver.start_task
 
         def watch(uid, task):

@@ -32,14 +32,17 @@ class TestBackupPortal(BackupCommon, HttpCase):
         user.partner_id.parent_id = company
         return user
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.backup = self.create_backup(self.tenant)
         self.backup.action_drill()
         self.run_operations()
         self.drill = self.backup.drill_ids
         self.path = f"/my/backups/{self.tenant.id}"
+
+    def setUp(self):
+        super().setUp()
         self.authenticate("ann", "ann")
 
     # === HELPERS === #

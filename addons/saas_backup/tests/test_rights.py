@@ -74,8 +74,8 @@ class TestBackupRights(RightsCase, BackupCommon):
         }
     )
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.backup = self.create_backup(self.tenant)
         self.backup.action_drill()

@@ -27,8 +27,8 @@ GET  /saas/certificate-key.pem           200    200      200       200      200 
 
 @tagged("post_install", "-at_install")
 class TestBackupRoutes(BackupCommon, HttpCase):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         backup = self.create_backup(self.tenant)
         backup.action_drill()

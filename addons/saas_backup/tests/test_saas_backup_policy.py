@@ -12,8 +12,8 @@ QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
 @tagged("post_install", "-at_install")
 class TestBackupPolicy(BackupCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.policy = self.env["saas.backup.policy"].create(
             {"name": "Nights", "tz": "Europe/Brussels", "sequence": 0}
         )

@@ -8,8 +8,8 @@ from .common import BackupCommon
 class TestBucket(BackupCommon):
     """What a bucket is to do by itself, and what it says that it does."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.bucket = self.env["saas.store"].create(
             {
                 "name": "Bucket",

@@ -13,10 +13,13 @@ QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 class TestBackupDashboard(BackupCommon):
     """What is wrong with copies stands where staff look first."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.backup = self.create_backup(self.tenant)
+
+    def setUp(self):
+        super().setUp()
         self.now = fields.Datetime.now()
 
     def get_items(self, user=None):

@@ -18,8 +18,8 @@ QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
 @tagged("post_install", "-at_install")
 class TestDrill(BackupCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.backup = self.create_backup(self.tenant)
 

@@ -18,8 +18,8 @@ PARAMETER = "saas_backup.recovery_public"
 class TestRecovery(BackupCommon):
     """The store has copies of a tenant that this master has never heard of."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.plan.name = "Of the lost one"
         self.private, self.public = keys.new_recovery_key()
         self.lost = names.new_uid()

@@ -12,12 +12,15 @@ QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
 @tagged("post_install", "-at_install")
 class TestRestoreInPlace(BackupCommon):
-    def setUp(self):
-        super().setUp()
-        self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.backup = self.create_backup(self.tenant)
         self.live = self.databases.databases[self.tenant.uid]
+
+    def setUp(self):
+        super().setUp()
+        self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
 
     def restore(self):
         operation = self.tenant.action_restore(self.backup.id)

@@ -12,8 +12,8 @@ from .common import BackupCommon
 class TestStoreKeys(BackupCommon):
     """The daily test of the stores: does what lies there open again?"""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.create_backup(self.tenant)
         self.driver.jobs.clear()

@@ -28,11 +28,14 @@ QUIET = mute_logger(
 class TableCase(BackupCommon):
     """The tables with what all addons add to them."""
 
+    def prepare(self):
+        super().prepare()
+        self.tenant = self.create_running_tenant().with_user(self.manager)
+        self.backup = self.create_backup(self.tenant)
+
     def setUp(self):
         super().setUp()
         self.patch(saas_tenant_steps, "READY_SECONDS", 0.05)
-        self.tenant = self.create_running_tenant().with_user(self.manager)
-        self.backup = self.create_backup(self.tenant)
 
     @contextmanager
     def taken_back(self):
@@ -143,8 +146,8 @@ class TestTransitions(TableCase):
 class TestExclusion(TableCase):
     """Which kinds run alone, which wait, and which give way to what is asked next."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         drill = self.env["saas.drill"].create({"backup_id": self.backup.id})
         subjects = (self.tenant, self.tenant.template_id, self.backup, drill)
         self.subjects = {subject._name: subject.sudo() for subject in subjects}

@@ -17,11 +17,14 @@ class TestDomainPages(PagesCommon):
         cls.ann.partner_id.parent_id = cls.customer
         cls.bob = new_test_user(cls.env, "bob", groups="base.group_portal")
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.path = f"/my/tenants/{self.tenant.id}"
         self.records = set()
+
+    def setUp(self):
+        super().setUp()
         self.patch(domain_proof, "check_proof", self.check_proof)
         self.authenticate("ann", "ann")
 

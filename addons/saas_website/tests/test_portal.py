@@ -19,10 +19,13 @@ class TestPortal(PagesCommon):
         cls.ann.partner_id.parent_id = cls.customer
         cls.bob = new_test_user(cls.env, "bob", groups="base.group_portal")
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.path = f"/my/tenants/{self.tenant.id}"
+
+    def setUp(self):
+        super().setUp()
         self.authenticate("ann", "ann")
 
     def test_visitors_are_asked_to_log_in(self):

@@ -21,12 +21,15 @@ class TestRights(RightsCase, SignupCommon):
         {("saas.tenant", "get_login_url"), ("saas.tenant", "action_login")}
     )
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.tenant.action_suspend("Unpaid")
         self.run_operations()
         self.tenant.last_operation_id.sudo().write({"state": "failed"})
+
+    def setUp(self):
+        super().setUp()
         signup = self.prove()
         self.env["saas.login.link"]._create_for(signup.user_id)
         self.env["saas.signup"]._is_allowed("x@beta.example", "203.0.113.1")

@@ -56,10 +56,13 @@ class TestRoutes(PagesCommon):
         cls.colleague.partner_id.parent_id = cls.customer
         cls.internal = new_test_user(cls.env, "internal", groups="base.group_user")
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.tenant = self.create_running_tenant()
         self.domain = self.tenant.action_add_domain("shop.example")
+
+    def setUp(self):
+        super().setUp()
         with self.mock_mail_gateway():
             signups = self.env["saas.signup"]
             self.signup, self.token = signups._open(
