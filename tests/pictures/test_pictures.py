@@ -29,7 +29,7 @@ from e2e.visitor import (
 ALFA = {"company": "Alfa Bakery", "contact": "Anna Alfa", "email": "anna@alfa.example"}
 BETA = {"company": "Beta Bikes", "contact": "Bea Beta", "email": "bea@beta.example"}
 GAMMA = {"company": "Gamma Farm", "contact": "Gus", "email": "gus@gamma.example"}
-NAMES = ("alfa-bakery", "beta-bikes", "beta-rental", "gamma-farm")
+NAMES = ("alfa-bakery", "beta-bikes", "beta-rental", "delta-tailors", "gamma-farm")
 WRONG_IMAGE = "registry.example/odoo:19.0-farm"
 
 # The name of the picture, and what the mail is about.
@@ -73,6 +73,8 @@ OFFICE = (
     ("office-store", "saas-stores/{store}", ""),
     ("office-backup-policies", "saas-backup-policies", ""),
     ("office-backup-policy", "saas-backup-policies/{backup_policy}", ""),
+    ("office-erasures", "saas-erasures", ""),
+    ("office-erasure", "saas-erasures/{erasure}", ""),
     ("office-recovery-new", "saas-recover/new", ""),
     ("office-recovery", "saas-recover/{recovery}", ""),
     ("office-setup", "saas-setup", ""),
@@ -415,6 +417,10 @@ def test_the_back_office(master, new_desk, make_tenant, plan, recovery, office_g
     numbers |= {"batch": batch, "recovery": recovery}
     for model in ("server", "database_server", "proxy"):
         [numbers[model]] = master.search(f"saas.{model.replace('_', '.')}", [])
+    gone = make_tenant("delta-tailors", "Delta Tailors")
+    master.provision(gone)
+    assert master.run(gone, "action_delete", True)[0] == "done"
+    [numbers["erasure"]] = master.search("saas.erasure", [("tenant_id", "=", gone)])
     numbers["plan"] = plan
     assert master.run(tenant, "action_backup")[0] == "done"
     numbers["backup"] = prove(master, tenant)
