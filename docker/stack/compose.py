@@ -84,6 +84,7 @@ class Compose:
         """The name of a service's container, running or not."""
         return self._shell.docker(
             *("ps", "--all", "--filter", f"label=com.docker.compose.service={service}"),
+            *("--filter", "label=com.docker.compose.oneoff=False"),
             *("--filter", f"label=com.docker.compose.project={self._settings.stack}"),
             *("--format", "{{.Names}}"),
         ).split("\n")[0]
@@ -112,12 +113,25 @@ class Compose:
             waiting = unready(self.health())
             if services:
                 waiting = {name: waiting[name] for name in services if name in waiting}
+            waiting = {
+                name: state
+                for name, state in waiting.items()
+                if state != "starting" or not self._passes(name)
+            }
             if not waiting:
                 return
             note("waiting for " + ", ".join(sorted(waiting)))
             if time.monotonic() > deadline or "failed" in waiting.values():
                 raise self._unhealthy(waiting)
             time.sleep(0.5)
+
+    def _passes(self, service: str) -> bool:
+        """Whether its own check passes by now; the engine itself asks much later."""
+        name = self._any(service)
+        form = "{{json .Config.Healthcheck.Test}}"
+        kind, *argv = json.loads(self._shell.docker("inspect", "--format", form, name))
+        command = [*self._shell.docker_command, "exec", name, *argv]
+        return kind == "CMD" and not self._shell.run(command, check=False).returncode
 
     def _unhealthy(self, waiting: dict[str, str]) -> StackError:
         name = min(waiting, key=lambda service: waiting[service] != "failed")
