@@ -26,6 +26,7 @@ from whole import (  # noqa: F401 (for all tests)
     aftermath,
     engine,
     load,
+    mailbox,
     make_tenant,
     master,
     names,

@@ -14,6 +14,7 @@ from load import PATH, Load
 from e2e.conftest import (
     _names_of_this_machine,
     engine,
+    mailbox,
     make_tenant,
     names,
     plan,
@@ -31,6 +32,7 @@ __all__ = (
     "aftermath",
     "engine",
     "load",
+    "mailbox",
     "make_tenant",
     "master",
     "names",
@@ -70,6 +72,13 @@ def master(values):
 
 @pytest.fixture(scope="session")
 def residents(master, stack, plan, names):
+    found = have_residents(master, stack, plan, names)
+    yield found
+    for resident in found:
+        master.run(resident.id, "action_delete", True)
+
+
+def have_residents(master, stack, plan, names):
     """Two tenants that run, with rows and files that have to stay."""
     made = []
     for _each in range(2):
@@ -81,9 +90,7 @@ def residents(master, stack, plan, names):
     found = [look_up(master, stack, tenant) for tenant in made]
     for one in found:
         Inside(stack, one.uid).shell(MARK.format(uid=one.uid) + ATTACH)
-    yield found
-    for tenant in made:
-        master.run(tenant, "action_delete", True)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +118,7 @@ def kill(container) -> None:
 
 
 OBSERVE = "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_observe'"
+RESYNC = "SELECT res_id FROM ir_model_data WHERE name = 'ir_cron_resync'"
 VACUUM = "SELECT res_id FROM ir_model_data WHERE name = 'autovacuum_job'"
 
 
@@ -147,12 +155,22 @@ def is_back(master) -> bool:
 
 def answers(resident, values) -> bool:
     """Whether that tenant gives its own page, through the proxy."""
+    answer = visit(resident, values, PATH)
+    return bool(answer) and resident.uid in answer.text
+
+
+def is_served(resident, values) -> bool:
+    """Whether a visitor gets the login page of that tenant."""
+    return bool(visit(resident, values, "/web/login"))
+
+
+def visit(resident, values, path):
+    """What a visitor gets there; nothing where nobody answers."""
     try:
-        answer = requests.get(
-            f"http://127.0.0.1:{values.port}{PATH}",
+        return requests.get(
+            f"http://127.0.0.1:{values.port}{path}",
             headers={"Host": resident.host},
-            timeout=10,
+            timeout=30,
         )
     except requests.RequestException:
-        return False
-    return answer.ok and resident.uid in answer.text
+        return None

@@ -151,7 +151,10 @@ class SaasBatch(models.Model):
             failed=self.failed_count,
             cancelled=self.cancelled_count,
         )
-        self.message_post(body=message, partner_ids=self.user_id.partner_id.ids)
+        # Mails of scheduled actions wait for up to an hour otherwise.
+        self.with_context(mail_notify_force_send=True).message_post(
+            body=message, partner_ids=self.user_id.partner_id.ids
+        )
         self.user_id._bus_send(
             "simple_notification",
             {

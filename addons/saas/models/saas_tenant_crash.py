@@ -68,14 +68,15 @@ class SaasTenant(models.Model):
         self.env["saas.operation"]._record("stop", self)
         managers = self.company_id._find_saas_managers()
         for user in managers:
-            self.activity_schedule(
+            # One mail is enough: that of the activity would not say what to do.
+            self.with_context(mail_activity_quick_update=True).activity_schedule(
                 "mail.mail_activity_data_warning",
                 summary=self.env._("It ended again and again, and was stopped"),
                 note=self._explain_crashes(),
                 user_id=user.id,
             )
-        # Activities that nobody planned by hand are not mailed.
-        self.message_post(
+        # Mails of scheduled actions wait for up to an hour otherwise.
+        self.with_context(mail_notify_force_send=True).message_post(
             body=self._explain_crashes(),
             partner_ids=managers.partner_id.ids,
             subtype_xmlid="mail.mt_note",
