@@ -39,6 +39,7 @@ LEVELS = (*TEST, "pictures", "faults")
 ASIDE = ("e2e", "pictures")
 # What waits for an answer in so many seconds is not to wait for other tests.
 ALONE = ("faults",)
+FORK = multiprocessing.get_context("fork")
 ENGINE_PHASES = 2
 IMAGE_PHASES = 5
 REQUIREMENTS = ("requirements.txt", "tests/requirements.txt")
@@ -358,38 +359,60 @@ def _run_levels(tests: Run, names: Sequence[str]) -> list[Result]:
     others = [name for name in names if name not in (*ASIDE, *ALONE)]
     if not slow or not others:
         return [tests.level(name) for name in names]
-    aside = Aside(tests, slow)
-    results = [tests.level(name) for name in others] + aside.wait()
+    claims = Claims(others)
+    aside = Aside(tests, slow, claims)
+    results = [tests.level(name) for name in others if claims.take(name)]
+    results += aside.wait(done=results)
     results += [tests.level(name) for name in alone]
     return sorted(results, key=lambda result: names.index(result.level))
 
 
-class Aside:
-    """Levels in a process beside the others; what they say comes at their end."""
+class Claims:
+    """Levels that each are run by the process that takes them first."""
 
-    def __init__(self, tests: Run, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._taken = FORK.Array("b", len(names))
+
+    def take(self, name: str) -> bool:
+        """Whether nobody else has taken it."""
+        place = self.names.index(name)
+        with self._taken.get_lock():
+            taken, self._taken[place] = self._taken[place], 1
+        return not taken
+
+
+class Aside:
+    """Levels in a process beside the others; what they say comes at their end.
+
+    Once it is done with its own it takes of the others what was not begun, from the
+    end, so that no processor waits for the longer half.
+    """
+
+    def __init__(self, tests: Run, names: Sequence[str], others: Claims) -> None:
         self._names = names
+        self._others = others
         self._log = tests.reports / "aside.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         print(f"\n== beside the others, and told about at the end: {', '.join(names)}")
         sys.stdout.flush()
-        fork = multiprocessing.get_context("fork")
-        self._end, end = fork.Pipe(duplex=False)
-        self._process = fork.Process(target=self._run, args=(tests, end))
+        self._end, end = FORK.Pipe(duplex=False)
+        self._process = FORK.Process(target=self._run, args=(tests, end))
         self._process.start()
         end.close()
 
-    def wait(self) -> list[Result]:
-        """What came of the levels, once they have ended."""
-        results = []
-        for name in self._names:
-            try:
-                results.append(self._end.recv())
-            except EOFError:
-                results.append(Result(name, 0, ("ended before it could say how",)))
+    def wait(self, done: Sequence[Result]) -> list[Result]:
+        """What came of its levels, once they have ended; the others are done."""
+        found: dict[str, Result] = {}
+        with contextlib.suppress(EOFError):
+            while True:
+                result = self._end.recv()
+                found[result.level] = result
         self._process.join()
         print(self._log.read_text(encoding="utf-8", errors="replace"), flush=True)
-        return results
+        mine = {*self._names, *self._others.names} - {result.level for result in done}
+        lost = ("ended before it could say how",)
+        return [found.get(name, Result(name, 0, lost)) for name in mine]
 
     def _run(self, tests: Run, end: Connection) -> None:
         with self._log.open("wb") as log:
@@ -397,6 +420,9 @@ class Aside:
                 os.dup2(log.fileno(), stream)
         for name in self._names:
             end.send(tests.level(name))
+        for name in reversed(self._others.names):
+            if self._others.take(name):
+                end.send(tests.level(name))
 
 
 def bench(settings: Settings, shell: Shell, only: str) -> int:

@@ -117,6 +117,25 @@ def test_the_slowest_level_runs_beside_the_others_and_is_told_at_its_end(
     assert lines.index(quick) < lines.index(slow)
 
 
+def test_whoever_is_done_first_takes_the_last_of_the_others(tmp_path, capfd):
+    taken = tmp_path / "taken"
+
+    def long():
+        until = time.monotonic() + 10
+        while not taken.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        return Result("odoo", 3)
+
+    def last():
+        taken.write_text(str(os.getpid()))
+        return Result("onboarding", 2)
+
+    levels = Levels(tmp_path, odoo=long, onboarding=last, e2e=lambda: Result("e2e", 7))
+    results = testing._run_levels(levels, ["odoo", "onboarding", "e2e"])
+    assert results == [Result("odoo", 3), Result("onboarding", 2), Result("e2e", 7)]
+    assert taken.read_text() != str(os.getpid())
+
+
 def test_a_level_beside_the_others_that_is_killed_has_failed(tmp_path, capfd):
     levels = Levels(tmp_path, e2e=lambda: os.kill(os.getpid(), signal.SIGKILL))
     [_unit, result] = testing._run_levels(levels, ["unit", "e2e"])
