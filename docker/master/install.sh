@@ -32,8 +32,8 @@ python3 -m compileall -q /opt/oca
 python3 -c 'import docker, nacl.public, jwt, cryptography, dns, openupgradelib'
 
 # Volumes take their owner from here.
-mkdir -p /run/odoo /run/saas/web /run/saas/worker /var/lib/saas/routes
-chown odoo:odoo /run/saas/web /run/saas/worker /var/lib/saas/routes
+mkdir -p /run/odoo /run/saas/web /run/saas/worker /var/lib/saas/routes /var/cache/saas
+chown odoo:odoo /run/saas/web /run/saas/worker /var/lib/saas/routes /var/cache/saas
 chmod 0700 /run/saas/web /run/saas/worker
 # A tmpfs over it takes this mode, and belongs to root.
 chmod 1777 /run/odoo

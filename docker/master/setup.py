@@ -12,20 +12,26 @@ certificates), ``stack``, ``network``,
 servers), ``docker_url``, ``tenant_gateway`` (where tenants reach PostgreSQL),
 ``proxy_url`` (where the worker reaches Traefik), ``gateway_url`` (where Traefik reaches
 the gateway), ``base_url``, ``host`` (the master's), ``languages`` (codes, e.g.
-``pt_BR``), ``mail_host`` (the stack's own mailbox, or empty), ``mail_port`` and
+``pt_BR``), ``mail_host`` (the stack's own mailbox, or empty), ``mail_port``,
 ``first_server`` (whether to make server, image and plans, or leave that to the set-up
-page).
+page) and ``snapshot`` (where the modules, once installed, are kept for other stacks of
+this very image, or empty).
 """
 
+import fcntl
 import json
 import logging
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 from odoo import SUPERUSER_ID, api
 from odoo.modules.registry import Registry
 from odoo.service import server
 from odoo.sql_db import db_connect
 from odoo.tools import config
+from odoo.tools.misc import exec_pg_environ
 
 MODULES = ("saas", "saas_docker", "saas_website", "saas_backup")
 
@@ -37,7 +43,7 @@ def main():
     config.parse_config(["--config", "/etc/odoo/odoo.conf"], setup_logging=True)
     [database] = config["db_name"]
     server.load_server_wide_modules()
-    registry = install_modules(database)
+    registry = have_modules(database, settings["snapshot"])
     with registry.cursor() as cr:
         env = api.Environment(cr, SUPERUSER_ID, {})
         set_parameters(env, settings)
@@ -47,6 +53,52 @@ def main():
         ensure_homepage(env)
         ensure_records(env, settings)
         ensure_store(env, settings["stack"])
+
+
+def have_modules(database, name):
+    """Have our modules installed, by a snapshot where there is one."""
+    if not name or is_initialised(database):
+        return install_modules(database)
+    snapshot = Path(name)
+    # Whoever comes meanwhile waits rather than install the same once more.
+    with snapshot.with_name(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if snapshot.exists():
+            return restore_snapshot(database, snapshot)
+        registry = install_modules(database)
+        keep_snapshot(database, snapshot)
+        return registry
+
+
+def keep_snapshot(database, snapshot):
+    """Keep what was installed, whole or not at all, and nothing older."""
+    part = snapshot.with_name(".part")
+    for older in (part, *snapshot.parent.glob("*")):
+        shutil.rmtree(older, ignore_errors=True)
+    part.mkdir()
+    dump = ["pg_dump", "--format=custom", "--compress=0", "--no-owner"]
+    # The extensions are there already in a new database, and not ours to comment on.
+    run_postgres(*dump, "--no-comments", f"--file={part}/dump", database)
+    shutil.copytree(config.filestore(database), part / "filestore")
+    part.rename(snapshot)
+
+
+def restore_snapshot(database, snapshot):
+    """Have what was installed there, as a database of its own."""
+    _logger.info("restoring our modules as they were installed")
+    files = config.filestore(database)
+    shutil.copytree(snapshot / "filestore", files, dirs_exist_ok=True)
+    restore = ["pg_restore", "--single-transaction", "--no-owner"]
+    run_postgres(*restore, f"--dbname={database}", snapshot / "dump")
+    registry = Registry.new(database)
+    with registry.cursor() as cr:
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        env["ir.config_parameter"].init(force=True)
+    return registry
+
+
+def run_postgres(*argv):
+    subprocess.run(argv, env=exec_pg_environ(), check=True)
 
 
 def install_modules(database):

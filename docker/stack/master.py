@@ -13,6 +13,9 @@ from .settings import Settings
 from .shell import Shell, StackError
 
 HASH_PARAMETER = "saas.setup_hash"
+CACHE_STACK = "saas-cache"
+SNAPSHOTS_VOLUME = "saas-cache-master"
+SNAPSHOTS = "/var/cache/saas"
 SETUP = "saas-setup"
 GATEWAY_PORT = 8070
 MAIL_PORT = 1025
@@ -72,12 +75,14 @@ def ensure(
         note("as it should be")
         return False
     note("installing the addons")
+    told = {**setup_values(settings), "snapshot": snapshot(settings, shell)}
     # Two Odoo processes must not load modules at once: none serves meanwhile.
     compose.run("stop", "web", "worker", failure="The master cannot be stopped.")
     compose.run(
-        *("run", "--rm", "-T", "--no-deps", "worker", SETUP),
+        *("run", "--rm", "-T", "--no-deps", *_snapshots(settings, shell)),
+        *("worker", SETUP),
         # By standard input: environments and arguments can be read by others.
-        stdin=json.dumps(setup_values(settings)) + "\n",
+        stdin=json.dumps(told) + "\n",
         failure="The master's database cannot be set up; the lines below say why.",
     )
     store_hash(shell, database, wanted)
@@ -87,6 +92,21 @@ def ensure(
         )
     note("addons installed")
     return True
+
+
+def snapshot(settings: Settings, shell: Shell) -> str:
+    """Where stacks of the tests keep what this very image has installed."""
+    image = images.label(shell, "saas-master:latest", images.HASH_LABEL)
+    return f"{SNAPSHOTS}/{image}" if settings.has_snapshots else ""
+
+
+def _snapshots(settings: Settings, shell: Shell) -> list[str]:
+    """How the set-up comes to the snapshots; they outlive the stack."""
+    if not settings.has_snapshots:
+        return []
+    label = f"saas.stack={CACHE_STACK}"
+    shell.docker("volume", "create", "--label", label, SNAPSHOTS_VOLUME)
+    return ["--volume", f"{SNAPSHOTS_VOLUME}:{SNAPSHOTS}"]
 
 
 def setup_values(settings: Settings) -> dict[str, object]:

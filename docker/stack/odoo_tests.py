@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import downloads
+from .master import CACHE_STACK
 from .settings import Settings
 from .shell import Shell, StackError
 
 STACK = "saas-otest"
-CACHE_STACK = "saas-cache"
 DATABASE_CONTAINER = f"{STACK}-db"
 ODOO_CONTAINER = f"{STACK}-odoo"
 NETWORK = f"{STACK}_odoo"

@@ -35,6 +35,7 @@ DEFAULTS = {
     "SAAS_MAILBOX": "yes",
     "SAAS_MAIL_PORT": "8025",
     "SAAS_LANGUAGES": "pt_BR,es_ES",
+    "SAAS_SNAPSHOTS": "no",
     "SAAS_CONTROL_SUBNET": "172.30.0.0/24",
     "SAAS_TENANT_SUBNET": "172.28.0.0/20",
     "SAAS_TENANT_BRIDGE": "saas0",
@@ -63,6 +64,8 @@ TEST_VALUES = {
     "SAAS_CONTROL_SUBNET": "172.30.1.0/24",
     "SAAS_TENANT_SUBNET": "172.28.16.0/20",
     "SAAS_TENANT_BRIDGE": "saastest0",
+    # The first of the tests' stacks installs the addons for all of them.
+    "SAAS_SNAPSHOTS": "yes",
     # Half of what it is elsewhere, so that a busy machine reaches it too.
     "SAAS_RATE_AVERAGE": "100",
     # Stands for a load balancer; other addresses of this machine are strangers.
@@ -162,6 +165,11 @@ class Settings:
     def has_first_server(self) -> bool:
         """Whether the master comes with a server, or an operator sets it up."""
         return self["SAAS_FIRST_SERVER"] == "yes"
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether stacks share what was installed from the same image."""
+        return self["SAAS_SNAPSHOTS"] == "yes"
 
     @property
     def admin_password(self) -> str:
@@ -331,7 +339,7 @@ def checked(settings: Settings) -> Settings:
     for name in ("SAAS_HTTP_PORT", "SAAS_MAIL_PORT"):
         _check_port(settings, name)
     _check_https(settings)
-    for name in ("SAAS_MAILBOX", "SAAS_FIRST_SERVER"):
+    for name in ("SAAS_MAILBOX", "SAAS_FIRST_SERVER", "SAAS_SNAPSHOTS"):
         if settings[name] not in ("yes", "no"):
             raise StackError(f"{name} is neither yes nor no: correct it in .env.")
     host = f".{settings['SAAS_HOST']}".lower()

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from xml.etree import ElementTree
 
-from . import clean, odoo_tests
+from . import clean, master, odoo_tests
 from .demo import STACK_PHASES, Stack
 from .packages import Apt
 from .settings import (
@@ -93,7 +93,7 @@ def all_stacks(settings: Settings) -> list[str]:
         FAULTS_STACK,
         FAULTY_STACK,
         odoo_tests.STACK,
-        odoo_tests.CACHE_STACK,
+        master.CACHE_STACK,
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stack import settings
-from stack.master import setup_values
+from stack.master import setup_values, snapshot
 from stack.settings import Settings
 from stack.shell import StackError
 from stack.testing import all_stacks
@@ -172,6 +172,20 @@ def test_the_stack_whose_parts_fail_stands_beside_both(tmp_path):
         own = ipaddress.ip_network(faults[name])
         for other in others:
             assert not own.overlaps(ipaddress.ip_network(other[name])), name
+
+
+class LabelledShell:
+    """Of an engine where every image has that label."""
+
+    def docker(self, *_argv, **_options):
+        return "0815"
+
+
+def test_only_stacks_of_the_tests_share_what_an_image_has_installed(tmp_path):
+    shell = LabelledShell()
+    for load in (settings.load_test, settings.load_empty, settings.load_faults):
+        assert snapshot(load(tmp_path), shell) == "/var/cache/saas/0815"
+    assert snapshot(settings.load(tmp_path), shell) == ""
 
 
 def test_cleaning_knows_every_stack_that_tests_make():
