@@ -19,7 +19,7 @@ from .errors import RefusedError
 KEY_SIZE = 32
 """Bytes of a public, private or data key."""
 
-PURPOSES = ("database", "admin", "backup")
+PURPOSES = ("database", "admin", "backup", "restore")
 
 
 def new_key_pair() -> tuple[str, str]:

@@ -46,7 +46,6 @@ class SaasOperationStep(models.Model):
             "place": self.env._("Choose a server"),
             "template": self.env._("Wait for the template"),
             "files": self.env._("Copy the files"),
-            "role": self.env._("Create the database role"),
             "closed_role": self.env._("Create the database role"),
             "database": self.env._("Clone the database"),
             "open": self.env._("Let it into its database"),

@@ -138,18 +138,19 @@ class SaasTenant(models.Model):
         """Have the role, and nobody log in with it before all is as it should be."""
         self._ensure_role(login=False)
 
-    def _step_role(self):
-        self._ensure_role(login=True)
-
     def _step_open(self):
-        """Let Odoo in: it waits for its database since its container was started."""
+        """Let Odoo in: it waits for its database where its container was started."""
         self._ensure_role(login=True)
 
-    def _ensure_role(self, *, login):
+    def _ensure_role(self, *, login, purpose="database"):
+        """Have its role in the database.
+
+        :param purpose: what the password is for, and so who may use it
+        """
         self._ensure_own_database_server()
         self._database_server().ensure_role(
             self.uid,
-            self._derive_secret("database"),
+            self._derive_secret(purpose),
             connection_limit=self.plan_id.connections,
             login=login,
         )
@@ -270,18 +271,6 @@ class SaasTenant(models.Model):
     def _prepare_spec(self):
         """Return the container that this tenant should have."""
         plan = self.plan_id
-        config = tenant_config.make_config(
-            uid=self.uid,
-            database_host=self.database_server_id.tenant_host,
-            database_port=self.database_server_id.tenant_port,
-            password=self._derive_secret("database"),
-            admin_password=self._derive_secret("admin"),
-            public_key=self.env["saas.sealed.mixin"]._read_key(
-                WEB_KEYS / "login_public"
-            ),
-            connections=plan.connections,
-            workers=plan.workers,
-        )
         return TenantSpec(
             uid=self.uid,
             image=self.image_id.reference,
@@ -292,9 +281,25 @@ class SaasTenant(models.Model):
                 cpus=plan.cpus,
                 processes=plan.processes,
             ),
-            files={"odoo.conf": config},
+            files={"odoo.conf": self._make_config("database")},
             evented=bool(plan.workers),
             database=self._prepare_own_database_server(),
+        )
+
+    def _make_config(self, purpose):
+        """Return the configuration of its Odoo, with the password for a purpose."""
+        plan = self.plan_id
+        return tenant_config.make_config(
+            uid=self.uid,
+            database_host=self.database_server_id.tenant_host,
+            database_port=self.database_server_id.tenant_port,
+            password=self._derive_secret(purpose),
+            admin_password=self._derive_secret("admin"),
+            public_key=self.env["saas.sealed.mixin"]._read_key(
+                WEB_KEYS / "login_public"
+            ),
+            connections=plan.connections,
+            workers=plan.workers,
         )
 
     def _step_ready(self):

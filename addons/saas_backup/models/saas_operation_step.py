@@ -6,8 +6,9 @@ class SaasOperationStep(models.Model):
 
     @api.model
     def _get_labels(self):
+        labels = super()._get_labels()
         return {
-            **super()._get_labels(),
+            **labels,
             "backup_start": self.env._("Begin the copy"),
             "backup_wait": self.env._("Copy database and files"),
             "backup_tidy": self.env._("Tidy up"),
@@ -34,6 +35,7 @@ class SaasOperationStep(models.Model):
             "take_back": self.env._("Take it out of the archive"),
             "erase_copies": self.env._("Erase the copies"),
             "restore_place": self.env._("Choose a server"),
+            "restore_role": labels["closed_role"],
             "restore_start": self.env._("Open the copy"),
             "restore_wait": self.env._("Restore database and files"),
             "restore_neutralize": self.env._("Switch off mail and scheduled actions"),

@@ -303,13 +303,16 @@ class SaasTenant(models.Model):
     def _explain_nothing_left(self):
         return self.env._("%s has no data to copy any more.", self.name)
 
-    def _prepare_database(self, uid):
-        """Return how a task reaches the database of that uid."""
+    def _prepare_database(self, uid, purpose="database"):
+        """Return how a task reaches the database of that uid.
+
+        :param str purpose: what the password is for
+        """
         server = self.database_server_id
         return Database(
             host=server.tenant_host,
             port=server.tenant_port,
             name=uid,
             user=uid,
-            password=self._derive_secret("database"),
+            password=self._derive_secret(purpose),
         )

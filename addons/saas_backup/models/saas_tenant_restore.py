@@ -11,6 +11,11 @@ RESTORE_KEY = "restore"
 ERASE_KEY = "erase"
 MERGE_KEY = "merge"
 NEUTRALIZE_KEY = "neutralize"
+# The password of a tenant's role while its database is restored: its Odoo, which has
+# another one, waits until all is as it should be.
+RESTORE_PURPOSE = "restore"
+# Bytes of a database that is restored long before Odoo gives up waiting for it.
+SOON_RESTORED = 256 * MEGABYTE
 
 
 class SaasTenant(models.Model):
@@ -49,11 +54,22 @@ class SaasTenant(models.Model):
             self.database_server_id = False
         self.server_id = False
 
+    def _step_restore_role(self):
+        """Have the role, and nobody but who restores log in with it."""
+        self._ensure_role(login=True, purpose=RESTORE_PURPOSE)
+
     def _step_restore_start(self):
-        self.source_backup_id._ensure_restore(self, self.uid)
+        self.source_backup_id._ensure_restore(self, self.uid, RESTORE_PURPOSE)
 
     def _step_restore_wait(self):
+        """Wait for database and files; meanwhile Odoo starts, and waits for them too.
+
+        It does not begin while there is still more to be done than that.
+        """
         self._step_restore_start()
+        is_soon = self.source_backup_id.database_size < SOON_RESTORED
+        if is_soon and not self.neutralized:
+            self._driver().ensure(self._prepare_spec())
         self.source_backup_id._wait_for_restore(
             self, self.uid, self.last_operation_id.create_date
         )
@@ -74,14 +90,14 @@ class SaasTenant(models.Model):
             image=self.image_id.reference,
             command=("odoo", "neutralize"),
             limits=Limits(memory=self.plan_id.memory * MEGABYTE, cpus=1.0),
-            files=self._prepare_spec().files,
+            files={"odoo.conf": self._make_config(RESTORE_PURPOSE)},
             network=True,
             database=self._get_task_database(),
         )
 
     def _step_restore_address(self):
         # As the tenant itself: somebody else's triggers may lie in its database.
-        password = self._derive_secret("database")
+        password = self._derive_secret(RESTORE_PURPOSE)
         is_same = self.source_backup_id.tenant_id == self
         write = odoo_database.set_url if is_same else odoo_database.separate
         with self._database_server().connect(self.uid, password) as connection:
@@ -223,10 +239,11 @@ class SaasTenant(models.Model):
 class SaasBackup(models.Model):
     _inherit = "saas.backup"
 
-    def _ensure_restore(self, tenant, uid):
+    def _ensure_restore(self, tenant, uid, purpose="database"):
         """Begin to restore this copy into what is empty, beside the state of ``uid``.
 
         :param tenant: the tenant whose servers and key it is for
+        :param purpose: what the password of the role is for
         """
         driver = tenant._driver()
         if driver.observe_task(uid, RESTORE_KEY).phase != TaskPhase.ABSENT:
@@ -237,7 +254,7 @@ class SaasBackup(models.Model):
         driver.delete(uid, keep_data=False)
         if tenant._get_task_database() == uid:
             # Its own database server went with the rest.
-            tenant._ensure_role(login=True)
+            tenant._ensure_role(login=True, purpose=purpose)
         database_server.create_database(uid)
         self.store_id._ensure_job(
             tenant.server_id,
@@ -248,7 +265,7 @@ class SaasBackup(models.Model):
             key=self._derive_key(),
             database_of=tenant._get_task_database(),
             backup=self.name,
-            database=tenant._prepare_database(uid),
+            database=tenant._prepare_database(uid, purpose),
         )
 
     def _derive_key(self):

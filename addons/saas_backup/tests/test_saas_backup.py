@@ -1,9 +1,14 @@
+from datetime import timedelta
+
 from psycopg2.errors import UniqueViolation
 
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.saas.engine.driver import Phase
+
+from ..models import saas_store, saas_tenant_restore
 from .common import BackupCommon
 
 QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
@@ -151,6 +156,46 @@ class TestBackup(BackupCommon):
             written = str(database.statements)
             self.assertIn("database.uuid", written)
             self.assertIn("database.secret", written)
+
+    # === ITS ODOO STARTS MEANWHILE === #
+
+    def begin_restore(self, neutralize=False):
+        """Return a new tenant whose database is being restored, and its operation."""
+        self.patch(saas_store, "SHORT", timedelta(0))
+        self.patch(saas_store, "WAIT_SECONDS", 0)
+        backup = self.create_backup(self.tenant)
+        self.driver.outcomes["restore"] = None
+        operation = self.tenant.action_restore(backup.id, "beta", neutralize=neutralize)
+        self.run_once(operation)
+        return operation.tenant_id, operation
+
+    def can_come_in(self, tenant):
+        """Whether the database lets in who has the password of the tenant's Odoo."""
+        role = self.databases.roles[tenant.uid]
+        config = self.driver.containers[tenant.uid].spec.files["odoo.conf"].decode()
+        return role.login and f"db_password = {role.password}\n" in config
+
+    def test_its_odoo_starts_beside_the_restore_and_comes_in_when_all_is_there(self):
+        tenant, operation = self.begin_restore()
+        container = self.driver.containers[tenant.uid]
+        self.assertEqual(container.phase, Phase.RUNNING)
+        self.assertFalse(self.can_come_in(tenant))
+        password = self.databases.roles[tenant.uid].password
+        self.assertEqual(self.driver.jobs[-1]["database"]["password"], password)
+        self.driver.finish(tenant.uid, "restore")
+        self.run_operations()
+        self.assertEqual(operation.state, "done", operation.message)
+        self.assertIs(self.driver.containers[tenant.uid], container)
+        self.assertTrue(self.can_come_in(tenant))
+
+    def test_a_test_copy_starts_when_it_is_harmless_and_not_before(self):
+        tenant, _operation = self.begin_restore(neutralize=True)
+        self.assertEqual(self.driver.observe(tenant.uid).phase, Phase.ABSENT)
+
+    def test_no_odoo_waits_for_a_database_that_takes_long(self):
+        self.patch(saas_tenant_restore, "SOON_RESTORED", 1_000_000)
+        tenant, _operation = self.begin_restore()
+        self.assertEqual(self.driver.observe(tenant.uid).phase, Phase.ABSENT)
 
     # === WHERE A NEW TENANT GOES === #
 

@@ -8,7 +8,8 @@ nor an option.
 
 And whoever finds all connections of the process in use waits for one: a tenant has few,
 and Odoo answers such a request with an error at once. A process that has just started
-waits for its database, too: a new tenant's Odoo starts while the database is made.
+waits for its database, too: a new tenant's Odoo starts while the database is made or
+restored.
 Threads of scheduled actions wait for as long as it takes: Odoo's own end for good when
 they cannot connect, and after a restart of PostgreSQL nothing scheduled would ever run.
 """
@@ -26,9 +27,11 @@ TARGET = "odoo.sql_db"
 SHARED = "postgres"
 PATIENCE = 10  # seconds to wait for a connection
 PAUSE = 0.02
-# What PostgreSQL says as long as a new tenant's database is being made: it looks at the
-# role before it looks for the database. One that is missing later is an error at once.
-NOT_YET = "is not permitted to log in"
+PAUSE_SHARE = 0.02  # of the time that was waited: trying takes some of the processor
+# What PostgreSQL says as long as a new tenant's database is being made, and as long as
+# one is being restored, when the role has another password: it looks at the role before
+# it looks for the database. One that is missing later is an error at once.
+NOT_YET = ("is not permitted to log in", "password authentication failed")
 SECONDS_TO_OPEN = 60  # after the start of the process
 SCHEDULED = "odoo.service.cron"  # how the names of these threads begin
 PAUSE_OF_SCHEDULED = 1
@@ -57,6 +60,11 @@ def redirect(module):
     module.db_connect = db_connect
 
 
+def is_closed(error):
+    """Whether the database is one to which the role is not let in yet."""
+    return any(words in str(error) for words in NOT_YET)
+
+
 def wait_for_connections(module):
     """Wrap ``ConnectionPool.borrow``: wait while all connections are in use, at the
     start for the database, and in threads of scheduled actions always.
@@ -71,17 +79,17 @@ def wait_for_connections(module):
                 return borrow(*args, **kwargs)
             except (module.PoolError, module.psycopg2.OperationalError):
                 time.sleep(PAUSE_OF_SCHEDULED)
-        until = time.monotonic() + PATIENCE
+        since = time.monotonic()
         while True:
             try:
                 return borrow(*args, **kwargs)
             except module.PoolError:
-                if time.monotonic() > until:
+                if time.monotonic() > since + PATIENCE:
                     raise
             except module.psycopg2.OperationalError as error:
-                if NOT_YET not in str(error) or time.monotonic() > starting_until:
+                if not is_closed(error) or time.monotonic() > starting_until:
                     raise
-            time.sleep(PAUSE)
+            time.sleep(max(PAUSE, PAUSE_SHARE * (time.monotonic() - since)))
 
     module.ConnectionPool.borrow = patient
 
