@@ -33,6 +33,8 @@ class Tenant:
         self.names: set[str] = set()
         self.changes = 1
         self.quiet = True
+        self.away: Exception | None = None
+        self.connections = 0
         self.meanwhile = lambda: None
         self.now = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
         self.random = random.Random(uid)
@@ -55,6 +57,16 @@ class Tenant:
         return self.filestore / name[:2] / name
 
     # --- as a source
+
+    @contextlib.contextmanager
+    def open(self):
+        if self.away:
+            raise self.away
+        self.connections += 1
+        try:
+            yield self
+        finally:
+            self.connections -= 1
 
     def fingerprint(self) -> str:
         return f"f{self.changes}" if self.quiet else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -224,6 +226,53 @@ def test_the_same_id_again_is_the_same_copy(store, tenant):
     again = tenant.back_up(store, "b1")
     assert (again.state, again.manifest) == ("made", first.manifest)
     assert store.received == before
+
+
+def test_a_copy_that_is_there_needs_no_database(store, tenant):
+    first = tenant.back_up(store, "b1")
+    tenant.away = RetryableError("It is away.", reason="unreachable")
+    assert tenant.back_up(store, "b1").manifest == first.manifest
+    with pytest.raises(RetryableError, match="away"):
+        tenant.back_up(store, "b2")
+    assert len(keys_of(store, "backups")) == 1
+
+
+def test_what_is_wrong_with_the_store_is_told_before_anything_else(store, tenant):
+    tenant.back_up(store, "b1")
+    tenant.away = RetryableError("It is away.", reason="unreachable")
+    tenant.key = sealing.derive(sealing.new_data_key(), "backup")
+    refused("key_wrong", lambda: tenant.back_up(store, "b2"))
+
+
+@pytest.mark.parametrize("end", ["made", "unchanged", "refused", "lost"])
+def test_no_connection_stays_open_however_a_copy_ends(store, tenant, end):
+    tenant.back_up(store, "b1")
+
+    def lose():
+        raise RetryableError("It is lost.", reason="unreachable")
+
+    if end == "refused":
+        tenant.key = sealing.derive(sealing.new_data_key(), "backup")
+    tenant.meanwhile = lose
+    with contextlib.suppress(RefusedError, RetryableError):
+        result = tenant.back_up(
+            store, "b1" if end == "made" else "b2", force=end == "lost"
+        )
+        assert result.state == end
+    assert tenant.connections == 0
+
+
+def test_a_filestore_is_restored_where_folders_take_no_mark(
+    store, tenant, target, monkeypatch
+):
+    def refuse(*_arguments):
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+
+    monkeypatch.setattr(files.fcntl, "ioctl", refuse)
+    tenant.attach_many(3)
+    tenant.back_up(store, "b1")
+    __, found = restore(tenant.repository(store), "b1", target, tenant)
+    assert set(found) == tenant.names
 
 
 # === WHAT THE TENANT DOES MEANWHILE === #

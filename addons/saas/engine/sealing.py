@@ -2,6 +2,8 @@
 
 A sealed text opens only with the private key, which the worker alone has. Each tenant
 has a data key of its own: destroying it destroys what was derived from it.
+
+What seals is loaded where it is used: a copy that needs none of it is over sooner.
 """
 
 from __future__ import annotations
@@ -10,9 +12,6 @@ import base64
 import binascii
 import hashlib
 import secrets
-
-from nacl.exceptions import CryptoError
-from nacl.public import PrivateKey, PublicKey, SealedBox
 
 from .errors import RefusedError
 
@@ -24,6 +23,8 @@ PURPOSES = ("database", "admin", "backup", "restore")
 
 def new_key_pair() -> tuple[str, str]:
     """A new private key and its public key, both in hexadecimal."""
+    from nacl.public import PrivateKey
+
     private = PrivateKey.generate()
     return bytes(private).hex(), bytes(private.public_key).hex()
 
@@ -35,6 +36,8 @@ def seal(public_key: str, text: str) -> str:
     :return: base64; differs each time
     :raise RefusedError: ``key_missing`` or ``key_invalid``
     """
+    from nacl.public import PublicKey, SealedBox
+
     box = SealedBox(PublicKey(_read_key(public_key, "public")))
     return base64.b64encode(box.encrypt(text.encode())).decode()
 
@@ -45,6 +48,9 @@ def unseal(private_key: str, sealed: str) -> str:
     :raise RefusedError: ``key_missing``, ``key_invalid`` or ``key_wrong`` (sealed for
         another key, or altered)
     """
+    from nacl.exceptions import CryptoError
+    from nacl.public import PrivateKey, SealedBox
+
     box = SealedBox(PrivateKey(_read_key(private_key, "private")))
     try:
         return box.decrypt(base64.b64decode(sealed, validate=True)).decode()

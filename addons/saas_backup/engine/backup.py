@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import pathlib
 import secrets
 import time
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 from odoo.addons.saas.engine.errors import EngineError, RetryableError
 
-from .database import Database, Facts, find_fingerprint, open_snapshot
+from .database import Database, Facts, open_session
 from .files import Sent, send_files
 from .manifest import Manifest, Pack
 from .repository import DATABASES, LONGEST_BACKUP, Repository, group_by_pack
@@ -31,12 +32,18 @@ class Snapshot(Protocol):
     def dump(self) -> Iterator[bytes]: ...
 
 
-class Source(Protocol):
-    """A database that is copied; the tests have one without PostgreSQL."""
+class Session(Protocol):
+    """A connection to what is copied."""
 
     def fingerprint(self) -> str: ...
 
     def snapshot(self) -> AbstractContextManager[Snapshot]: ...
+
+
+class Source(Protocol):
+    """A database that is copied; the tests have one without PostgreSQL."""
+
+    def open(self) -> AbstractContextManager[Session]: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,11 +52,8 @@ class PostgresSource:
 
     database: Database
 
-    def fingerprint(self) -> str:
-        return find_fingerprint(self.database)
-
-    def snapshot(self) -> AbstractContextManager[Snapshot]:
-        return open_snapshot(self.database)
+    def open(self) -> AbstractContextManager[Session]:
+        return open_session(self.database)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,24 +110,26 @@ def make_backup(
     repository.ensure_key(request.recovery_public)
     if repository.has_backup(request.backup):
         return Result("made", repository.read_manifest(request.backup))
-    newest = find_newest(repository)
-    fingerprint = source.fingerprint()
-    if (
-        newest
-        and not (request.force or request.fresh)
-        and fingerprint
-        and newest.fingerprint == fingerprint
-        and newest.image == request.image
-        and repository.is_whole(newest)
-    ):
-        return Result("unchanged", newest)
-    with source.snapshot() as snapshot, ThreadPoolExecutor(1) as beside:
-        # Which files there are the snapshot tells; the dump takes the other core.
-        files = beside.submit(_save_files, repository, request, snapshot, newest)
-        dump_id = f"{request.backup}.{secrets.token_hex(4)}"
-        dump = repository.put(DATABASES, dump_id, snapshot.dump())
-        packs, sent = files.result()
-        facts = snapshot.facts()
+    # Where it cannot be the same anyway, it is read beside the dump.
+    find = functools.cache(functools.partial(find_newest, repository))
+    with source.open() as session:
+        fingerprint = session.fingerprint()
+        if (
+            fingerprint
+            and not (request.force or request.fresh)
+            and (newest := find())
+            and newest.fingerprint == fingerprint
+            and newest.image == request.image
+            and repository.is_whole(newest)
+        ):
+            return Result("unchanged", newest)
+        with session.snapshot() as snapshot, ThreadPoolExecutor(1) as beside:
+            # Which files there are the snapshot tells; the dump takes the other core.
+            files = beside.submit(_save_files, repository, request, snapshot, find)
+            dump_id = f"{request.backup}.{secrets.token_hex(4)}"
+            dump = repository.put(DATABASES, dump_id, snapshot.dump())
+            packs, sent = files.result()
+            facts = snapshot.facts()
     if clock() - begun > LONGEST_BACKUP:
         raise RetryableError(
             "The copy took longer than half a day, so what it counts on may have been "
@@ -153,10 +159,13 @@ def _save_files(
     repository: Repository,
     request: Request,
     snapshot: Snapshot,
-    newest: Manifest | None,
+    find: Callable[[], Manifest | None],
 ) -> tuple[tuple[Pack, ...], Sent]:
-    """All files of the snapshot in the store; those that were not there are sent."""
-    facts = snapshot.facts()
+    """All files of the snapshot in the store; those that were not there are sent.
+
+    :param find: gives the newest copy
+    """
+    newest, facts = find(), snapshot.facts()
     wanted = frozenset() if request.fresh else facts.files
     packs, found = repository.find_files(wanted, newest)
     sent = send_files(repository, request.filestore, facts.files - found.keys())

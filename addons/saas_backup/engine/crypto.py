@@ -10,13 +10,9 @@ that was cut does not open either.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from odoo.addons.saas.engine.errors import RefusedError
 
@@ -33,9 +29,11 @@ def encrypt(parts: Iterable[bytes], key: bytes, name: str) -> Iterator[bytes]:
     """The object of that name, of what the parts are together."""
     salt = os.urandom(SALT_SIZE)
     yield MAGIC + salt
+    rest = iter(parts)
+    # What makes them starts with the first, and works on while the library is loaded.
+    buffer = bytearray(next(rest, b""))
     sealer = _Sealer(key, salt, name)
-    buffer = bytearray()
-    for part in parts:
+    for part in itertools.chain((b"",), rest):
         buffer += part
         # One chunk stays behind: only at the end it is known which one is the last.
         while len(buffer) > CHUNK:
@@ -66,6 +64,11 @@ class _Sealer:
     """Seals or opens the chunks of one object, in their order."""
 
     def __init__(self, key: bytes, salt: bytes, name: str) -> None:
+        # Loading the library takes longer than a small copy does.
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
         info = b"saas.backup.object\0" + MAGIC + name.encode()
         derived = HKDF(hashes.SHA256(), 32 + _PREFIX, salt, info).derive(key)
         self._cipher = AESGCM(derived[:32])
@@ -82,6 +85,8 @@ class _Sealer:
         return self._cipher.encrypt(self._nonce(last=last), data, None)
 
     def unseal(self, data: bytes, *, last: bool) -> bytes:
+        from cryptography.exceptions import InvalidTag
+
         try:
             return self._cipher.decrypt(self._nonce(last=last), data, None)
         except InvalidTag as error:

@@ -163,40 +163,61 @@ class Snapshot:
         self._executor.shutdown(wait=True)
 
 
-@contextlib.contextmanager
-def open_snapshot(database: Database) -> Iterator[Snapshot]:
-    """A snapshot; the files of its attachments are not removed while it is open.
+class Session:
+    """A connection to a database that is copied."""
 
-    :raise RefusedError: ``not_odoo`` and those of the database server
-    """
-    with _connect(database) as connection:
-        with connection.cursor() as cursor:
-            _require_odoo(cursor, database)
-        connection.rollback()
-        connection.set_session(isolation_level="REPEATABLE READ")
-        snapshot = Snapshot(database, connection)
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self._database = database
+        self._connection = connection
+
+    def fingerprint(self) -> str:
+        """What stays the same as long as no row of the database changes.
+
+        Empty when that cannot be told: somebody is at work in it, or was within the
+        last minute, and has perhaps not yet reported what was changed.
+        """
+        with self._connection, self._connection.cursor() as cursor:
+            cursor.execute(_IS_QUIET, {"seconds": QUIET_SECONDS})
+            if _fetch(cursor) != (True,):
+                return ""
+            digest = hashlib.sha256()
+            for query in (_IDENTITY, _COUNTERS):
+                cursor.execute(query)
+                for row in cursor:
+                    digest.update(repr(row).encode())
+            return digest.hexdigest()
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """A snapshot; the files of its attachments are not removed while it is open.
+
+        :raise RefusedError: ``not_odoo``
+        """
+        with self._connection, self._connection.cursor() as cursor:
+            _require_odoo(cursor, self._database)
+        self._connection.set_session(isolation_level="REPEATABLE READ")
+        snapshot = Snapshot(self._database, self._connection)
         try:
             yield snapshot
         finally:
             snapshot.close()
 
 
-def find_fingerprint(database: Database) -> str:
-    """What stays the same as long as no row of the database changes.
+@contextlib.contextmanager
+def open_session(database: Database) -> Iterator[Session]:
+    """:raise EngineError: those of the database server"""
+    with _connect(database) as connection:
+        yield Session(database, connection)
 
-    Empty when that cannot be told: somebody is at work in it, or was within the last
-    minute, and has perhaps not yet reported what was changed.
+
+@contextlib.contextmanager
+def open_snapshot(database: Database) -> Iterator[Snapshot]:
+    """A snapshot by a connection of its own.
+
+    :raise RefusedError: ``not_odoo`` and those of the database server
     """
-    with _connect(database) as connection, connection.cursor() as cursor:
-        cursor.execute(_IS_QUIET, {"seconds": QUIET_SECONDS})
-        if _fetch(cursor) != (True,):
-            return ""
-        digest = hashlib.sha256()
-        for query in (_IDENTITY, _COUNTERS):
-            cursor.execute(query)
-            for row in cursor:
-                digest.update(repr(row).encode())
-        return digest.hexdigest()
+    with open_session(database) as session, session.snapshot() as snapshot:
+        yield snapshot
 
 
 def find_rows(database: Database) -> dict[str, int]:
@@ -232,11 +253,10 @@ def load(database: Database, archive: BinaryReader) -> None:
             ),
             archive,
         )
-    with _connect(database) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            # Otherwise the first visitors wait for plans made without statistics.
-            cursor.execute("ANALYZE")
+    with _connect(database) as connection, connection, connection.cursor() as cursor:
+        # Otherwise the first visitors wait for plans made without statistics. In one
+        # transaction, as the disk is waited for at the end of each.
+        cursor.execute("ANALYZE")
 
 
 def run_load(pipeline: Pipeline, archive: BinaryReader) -> None:

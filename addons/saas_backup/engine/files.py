@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import os
 import pathlib
 import shutil
 import stat
+import struct
 import subprocess
 from collections.abc import Iterable, Iterator
 from typing import IO
@@ -32,6 +34,9 @@ and a pack has to fit into memory, where it is put together and compressed.
 """
 
 UNFINISHED = ".restore-"
+
+# Of Linux: a folder's attributes, as ``lsattr`` and ``chattr +T`` have them.
+_GET_FLAGS, _SET_FLAGS, _TOP_FOLDER = 0x80086601, 0x40086602, 0x00020000
 
 
 @dataclasses.dataclass(slots=True)
@@ -168,6 +173,7 @@ def restore_files(
     unfinished = filestore.parent / f"{UNFINISHED}{filestore.name}"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
+    _spread(unfinished)
     try:
         count = _write_files(repository, packs, unfinished)
     except BaseException:
@@ -185,6 +191,25 @@ def require_fresh(filestore: pathlib.Path) -> None:
             "fresh one only.",
             reason="not_empty",
         )
+
+
+def _spread(folder: pathlib.Path) -> None:
+    """Have what lies in a folder spread over the disk.
+
+    Before ext4 makes a file it passes over each one beside it that was deleted within
+    minutes: where much was, filestores of a few hundred files take a second more.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Elsewhere there is no such mark, and no need of it.
+        with contextlib.suppress(OSError):
+            flags = bytearray(struct.calcsize("l"))
+            fcntl.ioctl(descriptor, _GET_FLAGS, flags)
+            (found,) = struct.unpack("l", flags)
+            wanted = struct.pack("l", found | _TOP_FOLDER)
+            fcntl.ioctl(descriptor, _SET_FLAGS, wanted)
+    finally:
+        os.close(descriptor)
 
 
 def _write_files(

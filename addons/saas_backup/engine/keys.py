@@ -14,8 +14,6 @@ import hashlib
 import json
 from typing import Any
 
-from nacl.public import PrivateKey
-
 from odoo.addons.saas.engine import sealing
 from odoo.addons.saas.engine.errors import EngineError, RefusedError
 
@@ -46,6 +44,9 @@ def public_of(recovery_private: str) -> str:
 
     :raise RefusedError: ``key_invalid``
     """
+    # Loading the library takes longer than a look at a key that is there already.
+    from nacl.public import PrivateKey
+
     return bytes(PrivateKey(_read_hex(recovery_private)).public_key).hex()
 
 
