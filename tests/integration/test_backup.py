@@ -235,6 +235,38 @@ def test_a_copy_is_not_restored_over_a_database_in_use(bench, tenant):
     assert bench.contents(tenant) == before
 
 
+# Names, texts and bodies that look like the rows of a table, or like their end.
+ODD = r"""
+CREATE TABLE "it's
+COPY x FROM stdin;
+$$" (a text DEFAULT E'\\\n' CHECK (a !~ E'^x\\\\d*'));
+INSERT INTO "it's
+COPY x FROM stdin;
+$$" VALUES ('1'), (E'\\\\.'), (NULL), (E'2\n\\.\nCOPY x FROM stdin;\n'), ('');
+CREATE FUNCTION odd() RETURNS text LANGUAGE sql AS $odd$
+SELECT $$it's "odd
+COPY x FROM stdin;
+\.
+$$
+$odd$;
+COMMENT ON FUNCTION odd() IS 'it''s
+COPY x FROM stdin;
+--
+\! true
+';
+CREATE FUNCTION atomic() RETURNS text BEGIN ATOMIC SELECT odd(); SELECT 'b;'; END;
+"""
+ASK = "SELECT odd(), atomic(), obj_description('odd()'::regprocedure)"
+
+
+def test_what_looks_like_rows_comes_back_as_it_was(bench, tenant, fresh):
+    bench.sql(tenant, ODD)
+    bench.run("backup", tenant, backup="b1")
+    bench.run("restore", tenant, to=fresh, backup="b1")
+    assert bench.contents(fresh) == bench.contents(tenant)
+    assert bench.sql(fresh, ASK) == bench.sql(tenant, ASK)
+
+
 @pytest.mark.parametrize("delay", [0.3, 0.6, 0.9, 1.2])
 def test_a_killed_restore_leaves_a_database_empty_or_whole(bench, tenant, fresh, delay):
     bench.fill(tenant, 30_000)

@@ -1,9 +1,9 @@
 """A tenant's database: a snapshot of it with what belongs to it, its dump and its load.
 
 Everything is done as the tenant's own role: what is the tenant's to see and to own is
-all that there is. PostgreSQL's own tools do the work; their archive is loaded by
-``pg_restore`` and never by ``psql``, which would run commands that a name in the dump
-smuggles in.
+all that there is. PostgreSQL's own tools do the work. What ``pg_restore`` makes of
+their archive is never read by ``psql``, which would run commands that a name in the
+dump smuggles in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from psycopg2.extensions import cursor as Cursor
 from odoo.addons.saas.engine.errors import RefusedError
 from odoo.addons.saas.engine.postgres import DatabaseServerConfig, translate_errors
 
-from .processes import Pipeline, run_pipeline
+from .processes import Pipeline, explain_fault, run_pipeline
+from .script import Rows, Script
 from .store import BinaryReader
 
 LOCK_SECONDS = 60
@@ -240,28 +241,31 @@ def load(database: Database, archive: BinaryReader) -> None:
     """
     with _connect(database) as connection:
         _clear(database, connection)
-    with passfile(database) as environment:
-        run_load(
-            Pipeline(
-                ("zstd", "--quiet", "--decompress", "--stdout"),
-                (
-                    *("pg_restore", "--single-transaction", "--exit-on-error"),
-                    *("--no-owner", "--no-privileges", "--no-password"),
-                    f"--dbname={database.conninfo}",
-                ),
-                environment=environment,
-            ),
-            archive,
-        )
-    with _connect(database) as connection, connection, connection.cursor() as cursor:
-        # Otherwise the first visitors wait for plans made without statistics. In one
-        # transaction, as the disk is waited for at the end of each.
-        cursor.execute("ANALYZE")
+        with connection, connection.cursor() as cursor:
+            _load(cursor, archive)
+        with connection, connection.cursor() as cursor:
+            # Otherwise the first visitors wait for plans made without statistics. In
+            # one transaction, as the disk is waited for at the end of each.
+            cursor.execute("ANALYZE")
 
 
-def run_load(pipeline: Pipeline, archive: BinaryReader) -> None:
-    for _output in run_pipeline(pipeline, archive):
-        pass
+def _load(cursor: Cursor, archive: BinaryReader) -> None:
+    """Run all of an archive's script, in the transaction at hand."""
+    pipeline = Pipeline(
+        ("zstd", "--quiet", "--decompress", "--stdout"),
+        ("pg_restore", "--no-owner", "--no-privileges", "--file=-"),
+    )
+    with contextlib.closing(run_pipeline(pipeline, archive)) as parts:  # type: ignore[type-var]
+        for part in Script(parts):
+            try:
+                if isinstance(part, Rows):
+                    cursor.copy_expert(part.statement, part)  # type: ignore[arg-type]
+                else:
+                    cursor.execute(part)
+            except psycopg2.Error as error:
+                if isinstance(part, Rows) and part.fault:
+                    raise part.fault from error
+                raise explain_fault("pg_restore", 1, str(error)) from error
 
 
 @contextlib.contextmanager

@@ -119,7 +119,7 @@ class _Running:
         programs = (self._pipeline.first, self._pipeline.second)
         for number in order:
             if codes[number]:
-                raise _fault(
+                raise explain_fault(
                     programs[number][0],
                     codes[number],
                     _read(self._complaints[number]),
@@ -219,7 +219,8 @@ _LOST = (
 )
 
 
-def _fault(program: str, code: int, complaint: str) -> EngineError:
+def explain_fault(program: str, code: int, complaint: str) -> EngineError:
+    """What a program's complaint means."""
     detail = _first_line(complaint)
     for needle, error, reason, sentence in _RULES:
         if needle in complaint:
