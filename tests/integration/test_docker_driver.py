@@ -216,6 +216,21 @@ def test_a_thawed_tenant_is_not_taken_for_an_ill_one(bench, driver):
     bench.settle(UID, Phase.RUNNING)
 
 
+def test_who_sleeps_is_not_started_with_the_engine_and_who_was_woken_is(bench, driver):
+    def policy():
+        found = bench.api.inspect_container(objects.container_name(UID))
+        return found["State"]["Status"], found["HostConfig"]["RestartPolicy"]["Name"]
+
+    spec = bench.spec()
+    for wake in (driver.unpause, driver.start, lambda _uid: driver.ensure(spec)):
+        driver.ensure(spec)
+        assert policy() == ("running", "unless-stopped")
+        driver.pause(UID)
+        assert policy() == ("paused", "no")
+        wake(UID)
+        assert policy() == ("running", "unless-stopped")
+
+
 def test_a_tenant_that_crashes_again_and_again_has_failed(bench, driver):
     spec = bench.spec(image=_image_that_crashes(bench.api))
     driver.ensure(spec)

@@ -332,6 +332,7 @@ class DockerDriver(Driver):
                 api.unpause(name)
             elif status != "running":
                 api.start(name)
+            _set_restarts(api, name, objects.RESTARTS)
 
     def stop(self, uid: str) -> None:
         name = objects.container_name(uid)
@@ -343,6 +344,8 @@ class DockerDriver(Driver):
         with self._calling_existing(uid) as (api, name, status):
             if status != "paused":
                 self._require_running(name, status)
+                # An engine that is restarted would start all who sleep at once.
+                _set_restarts(api, name, "no")
                 api.pause(name)
 
     def unpause(self, uid: str) -> None:
@@ -351,6 +354,7 @@ class DockerDriver(Driver):
                 api.unpause(name)
             else:
                 self._require_running(name, status)
+            _set_restarts(api, name, objects.RESTARTS)
 
     @contextlib.contextmanager
     def _calling_existing(self, uid: str) -> Iterator[tuple[APIClient, str, str]]:
@@ -569,6 +573,11 @@ class DockerDriver(Driver):
 def _remove_container(api: APIClient, name: str) -> None:
     # With the nameless volumes that the image asked for; ours have names and stay.
     find(api.remove_container, name, force=True, v=True)
+
+
+def _set_restarts(api: APIClient, name: str, policy: str) -> None:
+    """Have the engine start a container that ended by itself, or not."""
+    api.update_container(name, restart_policy={"Name": policy})
 
 
 def _label(container: Mapping[str, Any], name: str) -> str:

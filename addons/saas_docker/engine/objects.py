@@ -49,6 +49,9 @@ KIND_SOCKET = "socket"
 KIND_SHARED = "shared"
 KIND_MEASURE = "measure"
 
+RESTARTS = "unless-stopped"
+"""What an engine starts again: whatever ended by itself, and with it."""
+
 USER = "odoo"
 """Every image's unprivileged user, as in the official image."""
 
@@ -282,7 +285,7 @@ def make_tenant(config: DockerConfig, spec: TenantSpec) -> dict[str, Any]:
     )
     # The hostname is not the host: a new host name must not replace the container.
     body["Hostname"] = spec.uid
-    body["HostConfig"]["RestartPolicy"] = {"Name": "unless-stopped"}
+    body["HostConfig"]["RestartPolicy"] = {"Name": RESTARTS}
     body["NetworkingConfig"] = {
         "EndpointsConfig": {
             config.network: {
@@ -327,7 +330,7 @@ def make_database(config: DockerConfig, spec: DatabaseSpec) -> dict[str, Any]:
     host["Tmpfs"]["/var/run/postgresql"] = "rw,noexec,nosuid,nodev,size=1m,mode=1777"
     # Part of the memory that it may use.
     host["ShmSize"] = spec.limits.memory // 4
-    host["RestartPolicy"] = {"Name": "unless-stopped"}
+    host["RestartPolicy"] = {"Name": RESTARTS}
     body["Hostname"] = f"{spec.uid}-postgres"
     digest = _digest(body, spec.files)
     body["Labels"] = make_labels(config.stack, spec.uid, KIND_DATABASE, spec=digest)
