@@ -418,6 +418,8 @@ class SaasOperation(models.Model):
         """
         refused = isinstance(error, RefusedError)
         attempts = self.attempts + (refused or not error.waiting)
+        if error.reason == "disk_full":
+            self._note_full_disk(step)
         if self._gives_up(step, error, attempts):
             state = "refused" if refused else "failed"
             self.attempts = attempts
@@ -446,6 +448,16 @@ class SaasOperation(models.Model):
                 "date_next": fields.Datetime.now() + timedelta(seconds=seconds),
             }
         )
+
+    def _note_full_disk(self, step):
+        """Send no new tenants to where this met a full disk: they would be next."""
+        subject = self._get_subject()
+        servers = subject.server_id
+        if step.name == "database":
+            servers = servers.search(
+                [("database_server_id", "in", subject.database_server_id.ids)]
+            )
+        servers.full_on = fields.Datetime.now()
 
     def _on_job_failure(self, exc_name, **_kwargs):
         """Called by the job queue after an error that nobody foresaw."""

@@ -1,4 +1,6 @@
-from odoo import api, models
+from datetime import timedelta
+
+from odoo import api, fields, models
 from odoo.fields import Domain
 
 from ..engine.errors import RefusedError, RetryableError
@@ -7,6 +9,7 @@ from .saas_server import GIB
 
 MEMORY_OVERCOMMIT = 4  # tenants seldom need at once what their plans allow them
 DISK_FLOOR = 1  # GiB
+FULL_PAUSE = timedelta(minutes=10)
 TEST_PAUSE = 2  # seconds; a test ends within some, or a comparison ends it
 
 
@@ -57,7 +60,7 @@ class SaasServer(models.Model):
             "draining": not self.draining,
             "full": self.tenant_count < self.max_tenants,
             "memory": not self.memory or min(self._get_memory_left(plan)) >= 0,
-            "disk": not self.disk or self.disk_free >= self._get_disk_floor(),
+            "disk": self._has_disk_left(),
             # The last ones: for what is down or may be one waits, if it would do
             # otherwise.
             "down": self.check_state != "failed",
@@ -88,6 +91,16 @@ class SaasServer(models.Model):
             1 - (self.memory_promised + memory) / (self.memory * factor),
             (self.memory_free - memory / factor) / self.memory,
         )
+
+    def _has_disk_left(self):
+        """Whether there is some by the last measure, and nobody met a full disk since.
+
+        That of a database server elsewhere is known from those alone who met it.
+        """
+        self.ensure_one()
+        if self.full_on and fields.Datetime.now() - self.full_on < FULL_PAUSE:
+            return False
+        return not self.disk or self.disk_free >= self._get_disk_floor()
 
     @api.model
     def _get_memory_overcommit(self):

@@ -71,6 +71,13 @@ class SaasServer(models.Model):
     disk_free = fields.Float(string="Free Disk (GiB)", readonly=True, copy=False)
     disk_percent = fields.Float(string="Disk in Use", compute="_compute_percents")
     date_measured = fields.Datetime(string="Measured On", readonly=True, copy=False)
+    full_on = fields.Datetime(
+        string="Disk Full On",
+        readonly=True,
+        copy=False,
+        help="When a tenant met a full disk here, or in the database server. For ten "
+        "minutes after it no new ones come, or until a test of the server succeeds.",
+    )
     orphan_ids = fields.One2many("saas.orphan", "server_id", string="Orphan")
     orphans = fields.Text(
         compute="_compute_orphans",
@@ -150,7 +157,9 @@ class SaasServer(models.Model):
         return False
 
     def _check_connection(self):
-        return self._get_driver().check()
+        found = self._get_driver().check()
+        self.full_on = False
+        return found
 
     def _get_free_slots(self):
         """Yield the slots that no tenant is seen to have, lowest first."""

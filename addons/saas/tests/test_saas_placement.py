@@ -8,6 +8,8 @@ from odoo.tools import mute_logger
 
 from ..const import MAX_ATTEMPTS
 from ..engine.errors import EngineError, RefusedError
+from ..engine.fake import RefusingDatabaseServer
+from ..models.saas_placement import FULL_PAUSE
 from .common import SaasCommon
 
 QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
@@ -239,6 +241,27 @@ class TestPlacement(SaasCommon):
             "No server has room for a tenant of the plan Basic: First server is full. "
             "Add a server, or change what is in the way.",
         )
+
+    @QUIET
+    def test_where_one_met_a_full_disk_no_other_is_sent_until_it_was_tested(self):
+        elsewhere = self.database_server.copy({"name": "Elsewhere"})
+        neighbour = self.add_server("Neighbour")
+        other = self.add_server("Other", database_server_id=elsewhere.id, sequence=99)
+        full = RefusingDatabaseServer(verbs=("clone",), reason="disk_full")
+        full.databases, full.roles = self.databases.databases, self.databases.roles
+        self.databases = full
+        tenant = self.create_tenant("alfa")
+        tenant.server_id = self.server
+        tenant.action_provision()
+        self.run_operations()
+        self.assertEqual(tenant.state, "failed")
+        self.assertIn("too little disk left", self.refuse(chosen=self.server))
+        self.assertIn("too little disk left", self.refuse(chosen=neighbour))
+        self.assertEqual(self.place(), other)
+        neighbour._prepare()
+        self.assertEqual(self.place(chosen=neighbour), neighbour)
+        self.server.full_on -= FULL_PAUSE
+        self.assertEqual(self.place(chosen=self.server), self.server)
 
     def test_while_the_only_server_does_not_work_a_provision_waits_for_it(self):
         self.server._write_check("failed", "The engine is down.")
