@@ -25,6 +25,7 @@ BACKUP_KINDS = {
         (
             "restore_safety",
             "restore_safety_wait",
+            "restore_safety_tidy",
             "restore_try",
             "restore_try_wait",
             "restore_files",
@@ -107,6 +108,7 @@ KINDS["archive"] = dataclasses.replace(
         *ARCHIVE_STEPS[: ARCHIVE_STEPS.index("put_away")],
         "archive_copy",
         "archive_copy_wait",
+        "archive_copy_tidy",
         "archive_try",
         "archive_try_wait",
         *ARCHIVE_STEPS[ARCHIVE_STEPS.index("put_away") :],

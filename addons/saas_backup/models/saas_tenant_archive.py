@@ -102,6 +102,9 @@ class SaasTenant(models.Model):
         self._check_unwanted()
         with self._saying_that_it_stays():
             backup._step_backup_wait()
+
+    def _step_archive_copy_tidy(self):
+        backup = self.archive_backup_id
         # One in which nothing has changed since another goes as it is tidied away.
         self.archive_backup_id = backup.same_as_id or backup
         backup._step_backup_tidy()

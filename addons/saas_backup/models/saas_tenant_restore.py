@@ -127,7 +127,9 @@ class SaasTenant(models.Model):
                 ),
                 reason="no_safety",
             )
-        safety._step_backup_tidy()
+
+    def _step_restore_safety_tidy(self):
+        self.restore_safety_id._step_backup_tidy()
 
     def _step_restore_try(self):
         """Record the throwaway; the next step makes it, as with the copy."""

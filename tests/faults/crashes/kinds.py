@@ -30,7 +30,14 @@ STATES = {
     "restore_new": "running",
 }
 # How many good copies have to be there.
-COPIES = {"drill": 1, "prune": 2, "restore": 1, "restore_new": 1, "verify": 1}
+COPIES = {
+    "drill": 1,
+    "erase": 1,
+    "prune": 2,
+    "restore": 1,
+    "restore_new": 1,
+    "verify": 1,
+}
 # How a tenant that runs comes into a state, and how it runs again.
 WAYS = {
     "sleeping": "action_sleep",
