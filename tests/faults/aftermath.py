@@ -87,7 +87,7 @@ class Aftermath:
         fields = ["uid", "state", "wanted", "state_message", "last_operation_id"]
         for tenant in self._read("saas.tenant", [("state", "!=", "deleted")], fields):
             calm = (
-                tenant["state"] in ("running", "sleeping", "draft")
+                tenant["state"] in ("running", "sleeping", "draft", tenant["wanted"])
                 or tenant["state_message"]
             )
             if not calm:

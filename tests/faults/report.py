@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 TITLES = {
     "T01": "The worker is killed at any point of anything that it does",
+    "T04": "The Docker engine is restarted, and all containers with it",
+    "T05": "The Docker engine is restarted, and containers run on",
     "T06": "PostgreSQL is restarted while a tenant is made",
     "T07": "Tenants use up all connections of PostgreSQL",
     "T08": "The disk of PostgreSQL is full",

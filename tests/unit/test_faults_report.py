@@ -23,7 +23,7 @@ def report():
 
 
 def test_each_case_has_a_module_of_its_name(report):
-    files = [path.name for path in FAULTS.glob("test_*.py")]
+    files = [path.name for path in FAULTS.rglob("test_*.py")]
     names = {re.match(r"test_([a-z0-9]+)_", name)[1] for name in files}
     assert {re.sub(r"^t(?=\d)", "T", name) for name in names} == set(report.TITLES)
     assert {f"T{number}" for number in range(22, 32)} <= set(report.TITLES)
