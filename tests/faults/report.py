@@ -12,6 +12,7 @@ TITLES = {
     "T06": "PostgreSQL is restarted while a tenant is made",
     "T07": "Tenants use up all connections of PostgreSQL",
     "T08": "The disk of PostgreSQL is full",
+    "T09": "The bucket for copies is full",
     "T10": "A tenant has not enough memory",
     "T11": "A tenant forks without end, and takes all the time it can get",
     "T15": "The proxy is killed under load",
@@ -35,6 +36,7 @@ ELSEWHERE = {
     "T02": ("Twenty want one name at once", "tests/e2e/test_faults.py"),
     "T03": ("Something foreign has a tenant's name", "tests/e2e/test_faults.py"),
     "T12": ("An image is missing", "tests/e2e/test_faults.py"),
+    "T14": ("Somebody changes things by hand", "tests/e2e/test_drift.py"),
     "T21": ("A tenant is deleted, and its worker killed", "tests/e2e/test_archive.py"),
 }
 
