@@ -29,6 +29,7 @@ TITLES = {
     "T30": "120 days of retention, and a customer who is erased",
     "T31": "Everything is destroyed with the credentials of the backups",
     "workers": "Two workers run at once",
+    "https": "HTTPS is switched on, and off again",
     "master": "The master is down, all of it, and tenants have visitors",
 }
 # Cases that other levels have: one case is in one place.
