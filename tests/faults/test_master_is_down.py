@@ -13,6 +13,7 @@ from e2e.residents import look_up
 
 # Ten minutes: SAAS_MASTER_DOWN=600.
 SECONDS = float(os.environ.get("SAAS_MASTER_DOWN", "20"))
+pytestmark = pytest.mark.timeout(600 + SECONDS)
 
 
 @pytest.fixture
