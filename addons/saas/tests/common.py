@@ -30,6 +30,11 @@ IMAGES = frozenset({IMAGE, "saas-toolbox", "saas-postgres"})
 IrQweb._pregenerate_assets_bundles = lambda _self: []
 
 
+def new_user(env, login, **values):
+    """Create a user who is sent no invitation: that takes as long as many a test."""
+    return new_test_user(env, login, context={"no_reset_password": True}, **values)
+
+
 class SaasCommon(TransactionCase):
     """A master whose server, proxy and database server are kept in memory.
 
@@ -80,9 +85,9 @@ class SaasCommon(TransactionCase):
         cls.customer = cls.env["res.partner"].create(
             {"name": "Alfa Ltd", "email": "ann@alfa.example", "is_company": True}
         )
-        cls.operator = new_test_user(cls.env, "operator", groups="saas.group_operator")
-        cls.viewer = new_test_user(cls.env, "viewer", groups="saas.group_viewer")
-        cls.manager = new_test_user(cls.env, "manager", groups="saas.group_manager")
+        cls.operator = new_user(cls.env, "operator", groups="saas.group_operator")
+        cls.viewer = new_user(cls.env, "viewer", groups="saas.group_viewer")
+        cls.manager = new_user(cls.env, "manager", groups="saas.group_manager")
 
     def setUp(self):
         self._use_fakes()

@@ -1,3 +1,5 @@
+from .common import new_user
+
 """What outsiders and customers may do with every model and method of an addon."""
 
 import inspect
@@ -5,7 +7,6 @@ from contextlib import suppress
 
 from odoo.exceptions import AccessError
 from odoo.service.model import call_kw
-from odoo.tests import new_test_user
 from odoo.tools import mute_logger
 
 VERBS = ("read", "write", "create", "unlink")
@@ -30,10 +31,10 @@ class RightsCase:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.owner = new_test_user(cls.env, "owner", groups="base.group_portal")
+        cls.owner = new_user(cls.env, "owner", groups="base.group_portal")
         cls.owner.partner_id.parent_id = cls.customer
-        cls.stranger = new_test_user(cls.env, "stranger", groups="base.group_portal")
-        cls.internal = new_test_user(cls.env, "internal", groups="base.group_user")
+        cls.stranger = new_user(cls.env, "stranger", groups="base.group_portal")
+        cls.internal = new_user(cls.env, "internal", groups="base.group_user")
         cls.public = cls.env.ref("base.public_user")
         cls.outsiders = cls.public + cls.stranger + cls.internal
 

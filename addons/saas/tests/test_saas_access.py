@@ -1,7 +1,7 @@
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
-from .common import SaasCommon
+from .common import SaasCommon, new_user
 
 
 @tagged("post_install", "-at_install")
@@ -9,8 +9,8 @@ class TestAccess(SaasCommon):
     def prepare(self):
         super().prepare()
         self.tenant = self.create_running_tenant()
-        self.portal = new_test_user(self.env, "portal1", groups="base.group_portal")
-        self.internal = new_test_user(self.env, "internal", groups="base.group_user")
+        self.portal = new_user(self.env, "portal1", groups="base.group_portal")
+        self.internal = new_user(self.env, "internal", groups="base.group_user")
 
     def test_a_viewer_sees_everything_and_changes_nothing(self):
         tenant = self.tenant.with_user(self.viewer)
@@ -81,7 +81,7 @@ class TestAccess(SaasCommon):
         self.portal.partner_id.parent_id = self.customer
         self.assertEqual(Tenant.search([]), self.tenant)
         self.assertEqual(Operation.search([]).tenant_id, self.tenant)
-        stranger = new_test_user(self.env, "stranger", groups="base.group_portal")
+        stranger = new_user(self.env, "stranger", groups="base.group_portal")
         self.assertFalse(Tenant.with_user(stranger).search([]))
         self.assertFalse(Operation.with_user(stranger).search([]))
 
@@ -121,7 +121,7 @@ class TestAccess(SaasCommon):
 
     def test_staff_of_another_company_see_nothing(self):
         other = self.env["res.company"].create({"name": "Other"})
-        user = new_test_user(
+        user = new_user(
             self.env,
             "elsewhere",
             groups="saas.group_manager",

@@ -2,12 +2,12 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..engine.fake import LostDriver
 from ..models import saas_tenant_steps
-from .common import IMAGE, SaasCommon
+from .common import IMAGE, SaasCommon, new_user
 
 QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
@@ -211,12 +211,12 @@ class TestBatch(SaasCommon):
 
     def test_customers_and_other_companies_see_no_batches(self):
         batch = self.start("stop")
-        portal = new_test_user(self.env, "portal1", groups="base.group_portal")
+        portal = new_user(self.env, "portal1", groups="base.group_portal")
         portal.partner_id.parent_id = self.customer
         with self.assertRaises(AccessError):
             batch.with_user(portal).read(["name"])
         other = self.env["res.company"].create({"name": "Other"})
-        elsewhere = new_test_user(
+        elsewhere = new_user(
             self.env,
             "elsewhere",
             groups="saas.group_manager",

@@ -3,13 +3,13 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..engine.driver import Phase
 from ..engine.fake import GIB
 from ..models import saas_tenant_steps
-from .common import IMAGE, SaasCommon
+from .common import IMAGE, SaasCommon, new_user
 
 QUIET = mute_logger("odoo.addons.saas.models.saas_operation")
 
@@ -241,7 +241,7 @@ class TestDashboard(SaasCommon):
 
     def test_customers_and_other_employees_do_not_see_it(self):
         for group in ("base.group_portal", "base.group_user"):
-            user = new_test_user(self.env, f"none {group}", groups=group)
+            user = new_user(self.env, f"none {group}", groups=group)
             with (
                 self.subTest(group=group),
                 self.assertRaisesRegex(AccessError, "Only SaaS staff"),
@@ -255,7 +255,7 @@ class TestDashboard(SaasCommon):
         for server in servers:
             self.find_orphans(server, t0123456789ab="volumes")
         other = self.env["res.company"].create({"name": "Other"})
-        user = new_test_user(
+        user = new_user(
             self.env,
             "elsewhere",
             groups="saas.group_manager",

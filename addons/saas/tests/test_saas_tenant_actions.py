@@ -4,11 +4,11 @@ import jwt
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from ..engine.driver import Phase
 from ..models.saas_tenant_steps import SaasTenant
-from .common import SaasCommon
+from .common import SaasCommon, new_user
 
 
 @tagged("post_install", "-at_install")
@@ -144,15 +144,15 @@ class TestTenantActions(SaasCommon):
         self.assertEqual((login.state, login.user_id), ("done", self.operator))
 
     def test_the_customers_own_contact_may_log_in_and_a_stranger_may_not(self):
-        contact = new_test_user(self.env, "contact", groups="base.group_portal")
+        contact = new_user(self.env, "contact", groups="base.group_portal")
         contact.partner_id.parent_id = self.customer
         self.assertTrue(self.tenant.with_user(contact).get_login_url())
-        stranger = new_test_user(self.env, "stranger", groups="base.group_portal")
+        stranger = new_user(self.env, "stranger", groups="base.group_portal")
         with self.assertRaises(AccessError):
             self.tenant.with_user(stranger).get_login_url()
 
     def test_a_customer_reads_nothing_of_a_key_that_is_missing(self):
-        contact = new_test_user(self.env, "contact", groups="base.group_portal")
+        contact = new_user(self.env, "contact", groups="base.group_portal")
         contact.partner_id.parent_id = self.customer
         (self.keys / "login_key").rename(self.keys / "away")
         self.addCleanup((self.keys / "away").rename, self.keys / "login_key")

@@ -1,11 +1,11 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from ..engine.driver import Phase
 from ..models.saas_tenant_crash import CRASH_SPAN, CRASHES
-from .common import SaasCommon
+from .common import SaasCommon, new_user
 
 
 @tagged("post_install", "-at_install")
@@ -75,7 +75,7 @@ class TestTenantCrash(SaasCommon):
 
     def test_customers_and_visitors_read_that_it_is_looked_after(self):
         self.crash_out()
-        login = new_test_user(self.env, "ann", groups="base.group_portal")
+        login = new_user(self.env, "ann", groups="base.group_portal")
         login.partner_id.parent_id = self.customer
         seen = self.tenant.with_user(login)
         self.assertEqual(seen.state_message, "Our staff are looking after it.")

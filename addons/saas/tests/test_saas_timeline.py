@@ -1,8 +1,8 @@
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from .common import SaasCommon
+from .common import SaasCommon, new_user
 
 
 @tagged("post_install", "-at_install")
@@ -76,14 +76,14 @@ class TestTimeline(SaasCommon):
         self.assertEqual(draft.get_timeline(), {"entries": [], "more": False})
 
     def test_customers_do_not_read_what_our_staff_read(self):
-        portal = new_test_user(self.env, "portal1", groups="base.group_portal")
+        portal = new_user(self.env, "portal1", groups="base.group_portal")
         portal.partner_id.parent_id = self.customer
         with self.assertRaises(AccessError):
             self.get_entries(user=portal)
 
     def test_staff_of_another_company_do_not_read_it(self):
         other = self.env["res.company"].create({"name": "Other"})
-        user = new_test_user(
+        user = new_user(
             self.env,
             "elsewhere",
             groups="saas.group_manager",

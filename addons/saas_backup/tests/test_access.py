@@ -1,7 +1,9 @@
 from lxml import html
 
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import HttpCase, tagged
+
+from odoo.addons.saas.tests.common import new_user
 
 from .common import BackupCommon
 
@@ -12,7 +14,7 @@ class TestBackupAccess(BackupCommon):
         super().prepare()
         self.tenant = self.create_running_tenant()
         self.backup = self.create_backup(self.tenant)
-        self.portal = new_test_user(self.env, "portal1", groups="base.group_portal")
+        self.portal = new_user(self.env, "portal1", groups="base.group_portal")
 
     def test_a_viewer_sees_copies_and_does_nothing_with_them(self):
         backup = self.backup.with_user(self.viewer)
@@ -60,7 +62,7 @@ class TestBackupAccess(BackupCommon):
         Backup = self.env["saas.backup"].with_user(self.portal)
         self.portal.partner_id.parent_id = self.customer
         self.assertEqual(Backup.search([]), self.backup)
-        stranger = new_test_user(self.env, "stranger", groups="base.group_portal")
+        stranger = new_user(self.env, "stranger", groups="base.group_portal")
         self.assertFalse(Backup.with_user(stranger).search([]))
         with self.assertRaises(AccessError):
             self.backup.with_user(self.portal).read(["store_id"])
@@ -84,7 +86,7 @@ class TestBackupPages(BackupCommon, HttpCase):
         self.backup = self.create_backup(self.tenant)
         self.backup.action_drill()
         self.run_operations()
-        self.portal = new_test_user(
+        self.portal = new_user(
             self.env, "ann", groups="base.group_portal", password="ann-ann-ann"
         )
         self.portal.partner_id.parent_id = self.customer
@@ -182,7 +184,7 @@ class TestBackupPages(BackupCommon, HttpCase):
         name = f"Certificate_{drill.name}.pdf"
         self.assertIn(name, answer.headers["Content-Disposition"])
         groups = "base.group_user,saas.group_viewer"
-        new_test_user(self.env, "clerk", groups=groups, password="clerk-clerk")
+        new_user(self.env, "clerk", groups=groups, password="clerk-clerk")
         self.authenticate("clerk", "clerk-clerk")
         report = "saas_backup.report_certificate"
         self.assertPaper(self.url_open(f"/report/pdf/{report}/{drill.id}"))

@@ -3,12 +3,13 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import Form, HttpCase, new_test_user, tagged
+from odoo.tests import Form, HttpCase, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.saas.const import KINDS
 from odoo.addons.saas.engine.driver import Phase
 from odoo.addons.saas.models import saas_tenant_steps
+from odoo.addons.saas.tests.common import new_user
 
 from ..models import saas_store
 from .common import BackupCommon
@@ -547,7 +548,7 @@ class TestErasure(ArchiveCommon, HttpCase):
     def test_the_customer_finds_it_on_the_portal_and_strangers_do_not(self):
         erasure = self.erase()
         for login, parent in (("ann", self.customer), ("bob", False)):
-            user = new_test_user(
+            user = new_user(
                 self.env, login, groups="base.group_portal", password=f"{login}-1234"
             )
             user.partner_id.parent_id = parent
@@ -563,7 +564,7 @@ class TestErasure(ArchiveCommon, HttpCase):
 
     def test_the_page_of_an_archived_tenant_says_what_is_left(self):
         self.archive()
-        user = new_test_user(
+        user = new_user(
             self.env, "ann", groups="base.group_portal", password="ann-1234"
         )
         user.partner_id.parent_id = self.customer

@@ -4,9 +4,10 @@ from lxml import html
 
 from odoo import fields
 from odoo.http import Request
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.saas.tests.common import new_user
 from odoo.addons.saas.tests.routes import find_routes
 
 from .common import BackupCommon
@@ -28,7 +29,7 @@ class TestBackupPortal(BackupCommon, HttpCase):
 
     @classmethod
     def new_contact(cls, name, company):
-        user = new_test_user(cls.env, name, groups="base.group_portal")
+        user = new_user(cls.env, name, groups="base.group_portal")
         user.partner_id.parent_id = company
         return user
 

@@ -1,7 +1,8 @@
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.saas.tests.common import new_user
 from odoo.addons.saas.tests.rights import RightsCase
 
 from .common import BackupCommon
@@ -105,7 +106,7 @@ class TestBackupRights(RightsCase, BackupCommon):
         office = self.env["res.partner"].create(
             {"name": "Alfa Office", "parent_id": self.customer.id}
         )
-        colleague = new_test_user(self.env, "colleague", groups="base.group_portal")
+        colleague = new_user(self.env, "colleague", groups="base.group_portal")
         colleague.partner_id.parent_id = office
         for partner in (self.customer, office, self.owner.partner_id):
             # Whoever of the customer's it was sold to.

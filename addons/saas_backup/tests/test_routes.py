@@ -1,6 +1,7 @@
 from odoo.http import Request
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tests import HttpCase, tagged
 
+from odoo.addons.saas.tests.common import new_user
 from odoo.addons.saas.tests.routes import describe, find_routes, read_table
 
 from .common import BackupCommon
@@ -47,7 +48,7 @@ class TestBackupRoutes(BackupCommon, HttpCase):
             "manager": "base.group_user,saas.group_manager",
         }.items():
             login = f"backup-{role}"
-            user = new_test_user(self.env, login, groups=group, password=login)
+            user = new_user(self.env, login, groups=group, password=login)
             if role == "colleague":
                 user.partner_id.parent_id = self.customer
 

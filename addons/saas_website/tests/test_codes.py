@@ -4,7 +4,9 @@ from unittest.mock import patch
 
 from lxml import html
 
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
+
+from odoo.addons.saas.tests.common import new_user
 
 from .common import PagesCommon
 
@@ -76,7 +78,7 @@ class TestCodesOverHttp(PagesCommon):
         customer = self.prove(email="cora@alfa.example", name="cora").user_id
         archived = self.prove(email="arno@alfa.example", name="arno").user_id
         archived.active = False
-        staff = new_test_user(self.env, "sam", email="sam@host.example")
+        staff = new_user(self.env, "sam", email="sam@host.example")
         self.assertTrue(customer and staff)
         addresses = (
             "nobody@new.example",

@@ -1,7 +1,8 @@
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
 from odoo.addons.saas.engine import domain_proof
 from odoo.addons.saas.engine.errors import RefusedError
+from odoo.addons.saas.tests.common import new_user
 
 from .common import PagesCommon
 
@@ -13,9 +14,9 @@ class TestDomainPages(PagesCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.ann = new_test_user(cls.env, "ann", groups="base.group_portal")
+        cls.ann = new_user(cls.env, "ann", groups="base.group_portal")
         cls.ann.partner_id.parent_id = cls.customer
-        cls.bob = new_test_user(cls.env, "bob", groups="base.group_portal")
+        cls.bob = new_user(cls.env, "bob", groups="base.group_portal")
 
     def prepare(self):
         super().prepare()

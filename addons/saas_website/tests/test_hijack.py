@@ -1,4 +1,4 @@
-from odoo.tests import new_test_user
+from odoo.addons.saas.tests.common import new_user
 
 from .common import SignupCommon
 
@@ -8,7 +8,7 @@ class TestHijack(SignupCommon):
 
     def setUp(self):
         super().setUp()
-        self.attacker = new_test_user(
+        self.attacker = new_user(
             self.env, "mallory@evil.example", groups="base.group_portal"
         )
 

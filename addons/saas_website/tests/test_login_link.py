@@ -2,7 +2,9 @@ import re
 from datetime import timedelta
 
 from odoo import fields
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
+
+from odoo.addons.saas.tests.common import new_user
 
 from .common import PagesCommon
 
@@ -73,7 +75,7 @@ class TestLoginLink(PagesCommon):
         self.assertEqual(self.post(f"/saas/login-link/{new}").status_code, 303)
 
     def test_staff_and_strangers_are_sent_nothing(self):
-        new_test_user(self.env, "sam", email="sam@host.example")
+        new_user(self.env, "sam", email="sam@host.example")
         self.assertIsNone(self.send("sam@host.example"))
         self.assertIsNone(self.send("nobody@beta.example"))
         self.assertIsNone(self.send("nonsense"))

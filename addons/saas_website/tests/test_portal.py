@@ -4,8 +4,10 @@ from lxml import html
 
 from odoo import fields
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import format_date
+
+from odoo.addons.saas.tests.common import new_user
 
 from .common import PagesCommon
 
@@ -15,9 +17,9 @@ class TestPortal(PagesCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.ann = new_test_user(cls.env, "ann", groups="base.group_portal")
+        cls.ann = new_user(cls.env, "ann", groups="base.group_portal")
         cls.ann.partner_id.parent_id = cls.customer
-        cls.bob = new_test_user(cls.env, "bob", groups="base.group_portal")
+        cls.bob = new_user(cls.env, "bob", groups="base.group_portal")
 
     def prepare(self):
         super().prepare()
@@ -89,7 +91,7 @@ class TestPortal(PagesCommon):
         self.assertFalse(self.tenant.support_access)
         page = self.text_of(self.url_open(self.path))
         self.assertIn("Our staff may not log in", page)
-        operator = new_test_user(self.env, "op", groups="saas.group_operator")
+        operator = new_user(self.env, "op", groups="saas.group_operator")
         with self.assertRaisesRegex(AccessError, "does not let our staff log in"):
             self.tenant.with_user(operator).get_login_url()
         self.post(f"{self.path}/support", {"allow": "1"})

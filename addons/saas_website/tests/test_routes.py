@@ -1,5 +1,6 @@
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 
+from odoo.addons.saas.tests.common import new_user
 from odoo.addons.saas.tests.routes import describe, find_routes, read_table
 
 from .common import PagesCommon
@@ -51,10 +52,10 @@ class TestRoutes(PagesCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.stranger = new_test_user(cls.env, "stranger", groups="base.group_portal")
-        cls.colleague = new_test_user(cls.env, "colleague", groups="base.group_portal")
+        cls.stranger = new_user(cls.env, "stranger", groups="base.group_portal")
+        cls.colleague = new_user(cls.env, "colleague", groups="base.group_portal")
         cls.colleague.partner_id.parent_id = cls.customer
-        cls.internal = new_test_user(cls.env, "internal", groups="base.group_user")
+        cls.internal = new_user(cls.env, "internal", groups="base.group_user")
 
     def prepare(self):
         super().prepare()

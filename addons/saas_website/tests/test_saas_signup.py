@@ -1,7 +1,8 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.tests import new_test_user
+
+from odoo.addons.saas.tests.common import new_user
 
 from ..models.saas_signup import CODE_TRIES, MAX_CODES
 from .common import SignupCommon
@@ -137,7 +138,7 @@ class TestCustomer(SignupCommon):
         self.assertEqual(first.user_id, second.user_id)
 
     def test_staff_never_become_portal_users_nor_log_in_so(self):
-        staff = new_test_user(self.env, "sam", email="sam@host.example")
+        staff = new_user(self.env, "sam", email="sam@host.example")
         signup = self.prove(email="sam@host.example")
         self.assertFalse(signup.user_id)
         self.assertEqual(signup.partner_id, staff.partner_id)
