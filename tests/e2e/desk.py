@@ -30,7 +30,7 @@ SECONDS = 1000
 NOISE = re.compile(
     r"selfie_segmentation\.js|ERR_NETWORK_CHANGED"
     r"|ConnectionLostError: Connection to \"[^\"]+\" couldn't be established or was "
-    r"interrupted"
+    r"interrupted|AssetsLoadingError: The loading of \S+ failed"
 )
 OURS = re.compile(r"https?://([\w.-]+\.)?(localhost|127\.0\.0\.1)[:/]")
 
