@@ -1,0 +1,1 @@
+"""Dates and amounts of subscriptions: plain Python, without Odoo."""
