@@ -268,6 +268,7 @@ HOLD_KINDS = {
     "unpaid": "Unpaid",
     "quota": "Over quota",
     "abuse": "Abuse",
+    "paused": "Paused",
     "staff": "By staff",
 }
 

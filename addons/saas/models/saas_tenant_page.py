@@ -93,6 +93,7 @@ class SaasTenant(models.Model):
             "unpaid": self.env._("There is an open question about its subscription."),
             "quota": self.env._("It needs more room than its plan has."),
             "abuse": self.env._("A report about its use is being looked into."),
+            "paused": self.env._("Its customer has paused it."),
             "staff": self.env._("It was suspended by its provider."),
         }
         kinds = set(self.hold_ids.mapped("kind"))
