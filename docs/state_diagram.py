@@ -12,12 +12,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-TABLES = pathlib.Path(__file__).resolve().parents[1] / "addons" / "saas" / "const.py"
+ADDONS = pathlib.Path(__file__).resolve().parents[1] / "addons"
+TABLES = ADDONS / "saas" / "const.py"
+SUBSCRIPTIONS = ADDONS / "saas_subscription" / "const.py"
 
 HEAD = """\
 # States of a tenant
 
-Made from `addons/saas/const.py`; do not edit it here. After a change of that file:
+Made from `addons/saas/const.py` and, of a subscription, from
+`addons/saas_subscription/const.py`; do not edit it here. After a change of them:
 
     python3 docs/state_diagram.py > docs/states.md
 
@@ -60,6 +63,13 @@ it would remove is in use; some are so from one of their steps on. The others fa
 try.
 """
 
+SUBSCRIPTION = """\
+# States of a subscription
+
+An arrow is an event. It comes by what people and scheduled actions do, and by what is
+paid or not; nothing else writes the state.
+"""
+
 
 def main() -> None:
     print(make_document(runpy.run_path(str(TABLES))), end="")
@@ -81,8 +91,28 @@ def make_document(tables: dict[str, Any]) -> str:
                 _kind_rows(tables["KINDS"]),
             ),
         ],
+        _list_subscription(runpy.run_path(str(SUBSCRIPTIONS))),
     )
     return "\n".join("\n".join([*lines, ""]) for lines in sections)
+
+
+def _list_subscription(tables: dict[str, Any]) -> list[str]:
+    """The lines about subscriptions, whose state is stored."""
+    edges = defaultdict(list)
+    for event, (sources, target) in tables["TRANSITIONS"].items():
+        for source in sources:
+            edges[source, target].append(event)
+    first = next(iter(tables["STATES"]))
+    return [
+        SUBSCRIPTION,
+        "```mermaid",
+        "stateDiagram-v2",
+        f"    [*] --> {first}",
+        *_edges(edges, indent=4),
+        "```",
+        "",
+        *_table(("event", "in the states", "leads to"), _moves(tables)),
+    ]
 
 
 # === THE DIAGRAM === #

@@ -33,6 +33,8 @@ from odoo.sql_db import db_connect
 from odoo.tools import config
 from odoo.tools.misc import exec_pg_environ
 
+# What a new master has. Not saas_subscription, until its portal and its dunning are
+# there: who wants to try it installs it among the apps. It is tested all the same.
 MODULES = ("saas", "saas_docker", "saas_website", "saas_backup")
 
 _logger = logging.getLogger("saas.setup")

@@ -1,0 +1,2 @@
+from . import saas_subscription_alter
+from . import saas_subscription_cancel
