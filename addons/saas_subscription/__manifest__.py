@@ -14,6 +14,8 @@
         "data/saas_close_reason_data.xml",
         "data/queue_job_data.xml",
         "data/ir_cron_data.xml",
+        "data/mail_template_price_data.xml",
+        "wizard/saas_price_announce_views.xml",
         "wizard/saas_subscription_alter_views.xml",
         "wizard/saas_subscription_cancel_views.xml",
         "views/product_views.xml",

@@ -78,6 +78,9 @@ CHANGE_TIMES = {
     "renewal": "At the renewal",
 }
 
+# How long before a renewal another price is announced, unless staff say otherwise.
+NOTICE_DAYS = 30
+
 CHANGE_STATES = {
     "waiting": "Waiting",
     "done": "Done",

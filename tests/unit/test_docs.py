@@ -162,6 +162,43 @@ def test_every_field_and_method_of_a_model_is_documented(title, file):
     assert not missing
 
 
+SUBSCRIPTION_MODELS = ROOT / "addons" / "saas_subscription" / "models"
+SUBSCRIPTION_FILES = (
+    "account_move.py",
+    "account_move_line.py",
+    "payment_transaction.py",
+    "product_attribute_value.py",
+    "product_product.py",
+    "product_template.py",
+    "saas_close_reason.py",
+    "saas_plan.py",
+    "saas_subscription.py",
+    "saas_subscription_change.py",
+    "saas_subscription_end.py",
+    "saas_subscription_line.py",
+    "saas_subscription_period.py",
+    "saas_subscription_price.py",
+    "saas_tenant.py",
+    "sale_order.py",
+    "sale_order_line.py",
+)
+
+
+@pytest.mark.parametrize("file", SUBSCRIPTION_FILES)
+def test_all_of_a_subscription_is_documented(file):
+    fields, methods = model_members(file, SUBSCRIPTION_MODELS)
+    named = code_words(section("Subscriptions (`saas_subscription`)"))
+    assert fields | methods - {"button_cancel"} <= named
+
+
+def test_the_states_and_kinds_of_a_subscription_are_documented():
+    const = runpy.run_path(str(SUBSCRIPTION_MODELS.parent / "const.py"))
+    text = section("Subscriptions (`saas_subscription`)")
+    for table in ("STATES", "PRODUCT_KINDS", "BILLING_OWNERS", "CHANGE_STATES"):
+        for word in const[table]:
+            assert f"`{word}`" in text, word
+
+
 BACKUP_MODELS = ROOT / "addons" / "saas_backup" / "models"
 
 

@@ -37,7 +37,7 @@ class AccountMove(models.Model):
     def _send_saas_mail(self):
         """Mail it with its PDF, once, in the customer's language."""
         self.ensure_one()
-        if self.is_move_sent or self.state != "posted":
+        if self.is_move_sent or self.state != "posted" or not self.partner_id.email:
             return
         self.env["account.move.send"]._generate_and_send_invoices(
             self,

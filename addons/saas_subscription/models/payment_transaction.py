@@ -2,7 +2,7 @@ from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import HTTPError, Timeout
 
 from odoo import fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.queue_job.exception import RetryableJobError
 
@@ -141,6 +141,22 @@ class PaymentTransaction(models.Model):
         for payment in self.filtered(lambda t: t.state == "done" and t.token_id):
             subscriptions = payment.invoice_ids.saas_subscription_id
             subscriptions.sudo().payment_token_id = payment.token_id
+
+    def _check_amount_and_confirm_order(self):
+        """Keep the payment of an order that cannot be confirmed any more.
+
+        A name may be taken between the quotation and its payment: then people look.
+        """
+        confirmed = self.env["sale.order"]
+        for payment in self:
+            try:
+                with self.env.cr.savepoint():
+                    confirmed |= super(
+                        PaymentTransaction, payment
+                    )._check_amount_and_confirm_order()
+            except UserError as error:
+                payment.sale_order_ids._tell_paid_in_vain(str(error))
+        return confirmed
 
     def _invoice_sale_orders(self):
         """What starts a subscription is in the subscription's invoice."""

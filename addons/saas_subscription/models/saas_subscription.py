@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.base.models.res_partner import _tz_get
 
@@ -282,6 +282,24 @@ class SaasSubscription(models.Model):
     def _compute_access_url(self):
         for subscription in self:
             subscription.access_url = f"/my/subscriptions/{subscription.id}"
+
+    @api.constrains("partner_id", "tenant_id", "payment_token_id")
+    def _check_customer(self):
+        """Nobody pays with what is somebody else's, or for it."""
+        for subscription in self.sudo():
+            others = (
+                subscription.tenant_id.partner_id
+                | subscription.payment_token_id.partner_id
+            ).commercial_partner_id - subscription.commercial_partner_id
+            if others:
+                raise ValidationError(
+                    self.env._(
+                        "Tenant and payment method of %(name)s have to be those of its "
+                        "customer; one is of %(other)s.",
+                        name=subscription.name,
+                        other=others[0].name,
+                    )
+                )
 
     # === CRUD === #
 

@@ -1,5 +1,8 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
+
+from .account_move import OPEN_CHARGES
 
 
 class SaasSubscription(models.Model):
@@ -51,3 +54,25 @@ class SaasSubscription(models.Model):
         today = self._get_today()
         if self.next_invoice_date and self.next_invoice_date < today:
             self._restart_periods(today)
+
+    # === WHO CHARGES === #
+
+    def _change_billing_owner(self, owner):
+        """Have another service make and charge the invoices from now on.
+
+        What is under way here is ended first: nobody is charged by two.
+        """
+        for subscription in self.sudo():
+            if subscription._get_open_charges():
+                raise UserError(
+                    self.env._(
+                        "A charge of %s is under way. Please wait until it is paid or "
+                        "refused.",
+                        subscription.name,
+                    )
+                )
+            subscription.write({"billing_owner": owner, "invoice_queued_on": False})
+
+    def _get_open_charges(self):
+        charges = self.invoice_ids.saas_charge_ids
+        return charges.filtered(lambda charge: charge.state in ("draft", *OPEN_CHARGES))

@@ -90,6 +90,7 @@ class SaasSubscription(models.Model):
                 self._end()
                 return
             self._carry_out_waiting_change()
+            self._take_announced_prices()
             self._invoice_period(self._get_next_period())
 
     def _check_billing_owner(self, owner):

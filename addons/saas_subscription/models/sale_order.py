@@ -196,6 +196,16 @@ class SaleOrder(models.Model):
             self._get_recurring_lines().mapped("saas_months")
         )
 
+    def _tell_paid_in_vain(self, cause):
+        """Have people look at what was paid and cannot be had as it was sold."""
+        for order in self:
+            order.activity_schedule(
+                "mail.mail_activity_data_warning",
+                summary=self.env._("It is paid and cannot be confirmed"),
+                note=cause,
+                user_id=order.user_id.id or self.env.ref("base.user_root").id,
+            )
+
     # === INVOICES === #
 
     def _get_invoiceable_lines(self, final=False):

@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_announce
 from . import test_change
 from . import test_charge
 from . import test_end
@@ -7,3 +8,4 @@ from . import test_period
 from . import test_price
 from . import test_state
 from . import test_wizard
+from . import test_year

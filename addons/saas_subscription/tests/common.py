@@ -9,6 +9,7 @@ from odoo.tests import new_test_user
 
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 from odoo.addons.queue_job.exception import RetryableJobError
+from odoo.addons.queue_job.job import Job
 from odoo.addons.saas.tests.common import SaasCommon
 
 PENCE = 2
@@ -173,10 +174,11 @@ class SubscriptionCommon(SaasCommon, AccountPaymentCommon):
 
     @contextmanager
     def the_bank(self):
-        """Answer what ``bank`` says for a reference; by default it is paid."""
+        """Answer what ``bank`` says for a try or a token; by default it is paid."""
 
         def send(charge):
             answer = self.bank.get(charge.saas_try, "done")
+            answer = self.bank.get(charge.token_id, answer)
             if answer == "done":
                 self.charged.append(charge.reference)
                 charge._set_done()
@@ -194,5 +196,16 @@ class SubscriptionCommon(SaasCommon, AccountPaymentCommon):
         )
         wizard.create({})._create_payments()
 
+    # === JOBS === #
+
     def get_jobs(self, method):
         return self.env["queue.job"].search([("method_name", "=", method)])
+
+    def run_jobs(self):
+        """Run what is queued for billing, and what is queued by that."""
+        domain = [("state", "=", "pending"), ("channel", "=", "root.billing")]
+        while queued := self.env["queue.job"].search(domain, order="id", limit=1):
+            job = Job.load(self.env, queued.uuid)
+            job.perform()
+            job.set_done()
+            job.store()

@@ -35,6 +35,17 @@ class TestAccess(SubscriptionCommon):
         with self.assertRaisesRegex(UserError, "by its actions"):
             subscription.next_invoice_date = "2030-01-01"
 
+    def test_salespeople_see_their_own_and_those_that_nobody_has(self):
+        colleague = self.create_user("colleague", "sales_team.group_sale_salesman")
+        subscriptions = self.env["saas.subscription"].with_user(colleague)
+        self.subscription.user_id = False
+        self.assertEqual(subscriptions.search([]), self.subscription)
+        self.subscription.user_id = self.salesperson
+        self.assertFalse(subscriptions.search([]))
+        self.assertFalse(subscriptions.env["saas.subscription.line"].search([]))
+        lead = subscriptions.with_user(self.salesperson)
+        self.assertEqual(lead.search([]), self.subscription)
+
     def test_sales_do_not_post_credit_notes(self):
         invoice = self.subscription.invoice_ids.with_user(self.salesperson)
         with self.assertRaises(AccessError):

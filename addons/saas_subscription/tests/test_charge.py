@@ -40,6 +40,14 @@ class TestCharge(SubscriptionCommon):
         self.assertEqual(self.invoice.payment_state, "paid")
         self.assertEqual(self.charged, [f"{self.invoice.name}-auto1"])
 
+    def test_nobody_pays_with_what_is_somebody_else_s(self):
+        stranger = self.env["res.partner"].create({"name": "Other Ltd"})
+        token = self._create_token(partner_id=stranger.id)
+        with self.assertRaisesRegex(ValidationError, "one is of Other Ltd"):
+            self.subscription.payment_token_id = token
+        with self.assertRaisesRegex(ValidationError, "one is of Alfa Ltd"):
+            self.subscription.partner_id = stranger
+
     def test_a_renewal_is_charged_by_the_worker(self):
         [invoice] = self.renew(self.subscription, "2026-02-15")
         self.assertEqual(self.get_jobs("_charge_saas").records, invoice)
@@ -76,6 +84,15 @@ class TestCharge(SubscriptionCommon):
         self.subscription.billing_owner = "paddle"
         with self.assertRaisesRegex(UserError, "is billed by Paddle"):
             self.charge(self.invoice)
+
+    def test_the_owner_of_the_billing_changes_when_nothing_is_under_way(self):
+        charge = self.invoice._charge_saas()
+        with self.assertRaisesRegex(UserError, "A charge of SUB.* is under way"):
+            self.subscription._change_billing_owner("stripe")
+        with self.the_bank():
+            self.send(charge)
+        self.subscription._change_billing_owner("stripe")
+        self.assertEqual(self.subscription.billing_owner, "stripe")
 
     # === LOST REPLIES === #
 
@@ -262,6 +279,15 @@ class TestPaidOrder(SubscriptionCommon):
                 self.assertEqual(subscription.payment_token_id, transaction.token_id)
                 sp.rollback()
                 self.env.invalidate_all()
+
+    def test_a_payment_is_kept_where_the_name_was_taken_meanwhile(self):
+        order = self.order_basic(user_id=self.salesperson.id)
+        self.create_tenant("beta")
+        transaction = self.pay_order(order)
+        self.assertEqual(order.state, "draft")
+        self.assertEqual(transaction.payment_id.amount, order.amount_total)
+        self.assertIn("“beta” is taken", order.activity_ids.note)
+        self.assertEqual(order.activity_ids.user_id, self.salesperson)
 
     def test_the_method_is_saved_where_a_subscription_is_paid(self):
         order = self.order_basic()

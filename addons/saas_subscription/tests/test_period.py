@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from ..models import saas_subscription_invoice
 from .common import SubscriptionCommon
 
 
@@ -159,6 +160,29 @@ class TestPeriod(SubscriptionCommon):
         with self.at("2026-02-16"):
             self.env["saas.subscription"]._cron_renew()
         self.assertEqual(self.get_jobs("_renew").records, subscription)
+
+    def test_a_day_with_many_is_done_in_batches_and_each_once(self):
+        many = self.env["saas.subscription"].union(
+            *(
+                self.subscribe("2026-01-15", saas_tenant_name=f"many{number}")
+                for number in range(5)
+            )
+        )
+        self.patch(saas_subscription_invoice, "QUEUED_AT_ONCE", 2)
+        crons = self.env["ir.cron.trigger"]
+        for queued in (2, 4, 5):
+            before = crons.search_count([])
+            with self.at("2026-02-15"):
+                many._cron_renew()
+            self.assertEqual(len(self.get_jobs("_renew")), queued)
+            self.assertEqual(crons.search_count([]) > before, queued < 5)
+        # Killed after the second: what was done stays, and all are asked again.
+        for subscription in many[:2]:
+            self.renew(subscription, "2026-02-15")
+        for subscription in many:
+            self.renew(subscription, "2026-02-15")
+        for subscription in many:
+            self.assertEqual(len(subscription.invoice_ids), 2)
 
     def test_an_invoice_is_mailed_once_with_its_pdf(self):
         self.customer.email = "ann@alfa.example"

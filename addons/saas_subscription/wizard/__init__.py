@@ -1,2 +1,3 @@
+from . import saas_price_announce
 from . import saas_subscription_alter
 from . import saas_subscription_cancel
