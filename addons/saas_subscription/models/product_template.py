@@ -9,7 +9,7 @@ class ProductTemplate(models.Model):
 
     saas_kind = fields.Selection(
         selection=list(PRODUCT_KINDS.items()),
-        string="SaaS",
+        string="Sells",
         help="What of a subscription it sells. Empty: nothing of it.",
     )
     saas_plan_id = fields.Many2one(

@@ -12,8 +12,6 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.job import Job
 from odoo.addons.saas.tests.common import SaasCommon
 
-PENCE = 2
-
 
 class SubscriptionCommon(SaasCommon, AccountPaymentCommon):
     """A company that sells the plan Basic with users, a set-up fee and storage.
@@ -142,9 +140,11 @@ class SubscriptionCommon(SaasCommon, AccountPaymentCommon):
     def live_through(self, subscription, first, last):
         """Let each day from one to the other come."""
         day, last = (fields.Date.to_date(text) for text in (first, last))
-        while day <= last:
-            self.renew(subscription, day)
-            day += timedelta(days=1)
+        with self.at(day) as clock:
+            while day <= last:
+                clock.move_to(f"{day} 12:00:00")
+                subscription._renew()
+                day += timedelta(days=1)
 
     # === PAYMENT === #
 

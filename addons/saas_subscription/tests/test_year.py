@@ -99,13 +99,14 @@ class TestYear(SubscriptionCommon, MockEmail):
         """Let the days come; return which states the tenant was in, and since when."""
         seen = []
         day, end = fields.Date.to_date(first), fields.Date.to_date(last)
-        while day <= end:
-            with self.at(day):
+        with self.at(day) as clock:
+            while day <= end:
+                clock.move_to(f"{day} 12:00:00")
                 self.do_a_day(events.get(str(day)))
-            state = (self.subscription.state, self.tenant.state)
-            if not seen or seen[-1][1:] != state:
-                seen.append((str(day), *state))
-            day += timedelta(days=1)
+                state = (self.subscription.state, self.tenant.state)
+                if not seen or seen[-1][1:] != state:
+                    seen.append((str(day), *state))
+                day += timedelta(days=1)
         return seen
 
     def do_a_day(self, event):
@@ -114,9 +115,9 @@ class TestYear(SubscriptionCommon, MockEmail):
                 getattr(self, event)()
             self.env["saas.subscription"]._cron_renew()
             self.run_jobs()
-            self.env["saas.subscription"]._cron_end()
         self.env["saas.operation"]._cron_tick()
         self.run_operations()
+        self.env["saas.subscription"]._cron_end()
 
     # === THE YEAR === #
 
@@ -175,8 +176,9 @@ class TestYear(SubscriptionCommon, MockEmail):
             ],
         )
         for move in invoices:
-            self.assertEqual(
-                move.amount_tax, move.currency_id.round(move.amount_untaxed * 0.2)
+            # A cent is lost or won where each line is rounded.
+            self.assertAlmostEqual(
+                move.amount_tax, move.amount_untaxed * 0.2, delta=0.01
             )
         self.assertEqual(len(self.charged), len(set(self.charged)))
 
