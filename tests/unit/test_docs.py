@@ -21,6 +21,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "docker" / "README.md",
     *DOCS.glob("*.md"),
+    *DOCS.glob("explanation/*.md"),
     *HOW_TO,
 ]
 
