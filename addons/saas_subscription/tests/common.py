@@ -83,8 +83,8 @@ class SubscriptionCommon(SaasCommon, AccountPaymentCommon):
             year.price_extra = 9 * price
         return template
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.bank = {}
         self.charged = []
 

@@ -10,8 +10,8 @@ AMOUNTS = ("mrr", "recurring_total", "invoice_ids", "payment_token_id")
 
 @tagged("post_install", "-at_install")
 class TestAccess(SubscriptionCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.subscription = self.subscribe()
         self.operator.write(
             {"company_ids": [(6, 0, self.company.ids)], "company_id": self.company.id}
@@ -104,8 +104,8 @@ class TestRights(RightsCase, SubscriptionCommon):
     sample = ("saas.subscription", "action_pause")
     own = frozenset({"saas.subscription", "saas.subscription.line"})
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.subscription = self.subscribe()
         self.tenant = self.subscription.tenant_id
         self.subscription._request_change(

@@ -8,8 +8,8 @@ from .common import SubscriptionCommon
 
 @tagged("post_install", "-at_install")
 class TestAnnounce(SubscriptionCommon, MockEmail):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.subscription = self.subscribe("2026-04-01", users=2)
         self.product = self.variant(self.basic_product)
 

@@ -8,8 +8,8 @@ from .common import SubscriptionCommon
 class TestChange(SubscriptionCommon):
     """A month of 30 days: April, from its first day on."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.subscription = self.subscribe("2026-04-01", users=2)
 
     def want(self, template, quantity, months=1, **values):

@@ -11,8 +11,8 @@ from .common import SubscriptionCommon
 
 @tagged("post_install", "-at_install")
 class TestCharge(SubscriptionCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.subscription = self.subscribe("2026-01-15")
         self.token = self.save_token(self.subscription)
         self.invoice = self.subscription.invoice_ids

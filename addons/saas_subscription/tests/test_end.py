@@ -6,8 +6,8 @@ from .common import SubscriptionCommon
 
 @tagged("post_install", "-at_install")
 class TestEnd(SubscriptionCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.subscription = self.subscribe("2026-01-15")
         self.tenant = self.subscription.tenant_id
 

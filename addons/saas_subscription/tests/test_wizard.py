@@ -5,8 +5,8 @@ from .common import SubscriptionCommon
 
 @tagged("post_install", "-at_install")
 class TestWizard(SubscriptionCommon):
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.subscription = self.subscribe("2026-04-01", users=2)
 
     def open(self, model):

@@ -12,8 +12,8 @@ from .common import SubscriptionCommon
 class TestYear(SubscriptionCommon, MockEmail):
     """A customer's year, day by day; another one's in a country with other taxes."""
 
-    def setUp(self):
-        super().setUp()
+    def prepare(self):
+        super().prepare()
         self.customer.email = "ann@alfa.example"
         with self.at("2026-01-15"):
             order = self.order_basic(saas_trial_days=14)
