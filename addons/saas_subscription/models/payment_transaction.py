@@ -10,6 +10,7 @@ from ..const import ASKABLE_PROVIDERS
 from .saas_subscription_invoice import BUSY_SECONDS
 
 SECONDS_TO_ASK_AGAIN = 60
+TIMES_TO_ASK = 60
 SERVER_ERRORS = 500
 
 
@@ -48,6 +49,7 @@ class PaymentTransaction(models.Model):
         self.with_delay(
             identity_key=f"payment.transaction.saas_send:{self.id}",
             description=self.env._("Ask for %s", self.reference),
+            max_retries=TIMES_TO_ASK,
         )._send_saas()
 
     def _send_saas(self, again=None):
@@ -96,11 +98,16 @@ class PaymentTransaction(models.Model):
         jobs = self.env["queue.job"].sudo()
         return bool(uuid) and jobs.search([("uuid", "=", uuid)]).retry > 0
 
+    def _on_saas_send_failure(self, **_kwargs):
+        """Called by the job queue when it does not try any longer."""
+        for charge in self.filtered(lambda charge: charge.state == "draft"):
+            charge._leave_to_staff()
+
     def _leave_to_staff(self):
         """Have people look it up, where nothing tells us what became of it."""
         message = self.env._(
-            "The worker was stopped while %(provider)s was asked for the money, and "
-            "nobody knows whether it was charged. Please look up %(reference)s there.",
+            "Nobody knows whether %(provider)s has charged %(reference)s: its answer "
+            "got lost. Please look it up there.",
             provider=self.provider_id.name,
             reference=self.reference,
         )

@@ -72,6 +72,20 @@ class SaasSubscription(models.Model):
         self.invoice_queued_on = False
         self._invoice_due_periods()
 
+    def _on_renewal_failure(self, exc_name, **_kwargs):
+        """Called by the job queue after an error; it is asked for again later."""
+        for subscription in self:
+            subscription.activity_schedule(
+                "mail.mail_activity_data_warning",
+                summary=self.env._("It could not be invoiced"),
+                note=self.env._(
+                    "An unexpected error (%s) stopped it. "
+                    "The job queue has the details.",
+                    exc_name,
+                ),
+                user_id=subscription.user_id.id or self.env.ref("base.user_root").id,
+            )
+
     def _is_due(self):
         self.ensure_one()
         return (

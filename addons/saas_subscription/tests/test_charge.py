@@ -171,6 +171,14 @@ class TestCharge(SubscriptionCommon):
         self.assertIn(charge.reference, self.invoice.activity_ids.note)
         self.assertFalse(self.charged)
 
+    def test_people_look_when_asking_again_does_not_help(self):
+        charge = self.invoice._charge_saas()
+        self.ask_over_http(charge, Timeout())
+        charge._on_saas_send_failure(exc_name="LostReply", job_id="x")
+        self.assertEqual(charge.state, "pending")
+        self.assertIn("its answer got lost", charge.state_message)
+        self.assertEqual(self.invoice.activity_ids.summary, "Was it charged?")
+
     # === PAID, IN WHATEVER WAY === #
 
     def test_paying_late_lifts_the_hold_and_the_tenant_runs(self):

@@ -184,6 +184,14 @@ class TestPeriod(SubscriptionCommon):
         for subscription in many:
             self.assertEqual(len(subscription.invoice_ids), 2)
 
+    def test_people_look_at_what_could_not_be_invoiced(self):
+        subscription = self.subscribe()
+        subscription.user_id = self.salesperson
+        subscription._on_renewal_failure(exc_name="odoo.exceptions.UserError")
+        activity = subscription.activity_ids
+        self.assertEqual(activity.user_id, self.salesperson)
+        self.assertIn("odoo.exceptions.UserError", activity.note)
+
     def test_an_invoice_is_mailed_once_with_its_pdf(self):
         self.customer.email = "ann@alfa.example"
         invoice = self.subscribe().invoice_ids
