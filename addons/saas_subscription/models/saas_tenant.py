@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 from odoo.addons.saas.const import TRANSITIONS
 
@@ -48,6 +49,30 @@ class SaasTenant(models.Model):
             tenant.plan_id = plan
             if tenant.state == "running":
                 tenant._submit("restart", {"wanted": "running"})
+
+    # === OPTIONS === #
+
+    def _has_option(self, option):
+        """Whether its subscription has that option, or nobody sells it by itself."""
+        self.ensure_one()
+        products = self.env["product.template"].sudo()
+        sold = products.search_count(
+            [
+                ("saas_option", "=", option),
+                ("saas_plan_id", "in", (False, self.sudo().plan_id.id)),
+            ],
+            limit=1,
+        )
+        lines = self._get_subscription().line_ids
+        return not sold or option in lines.product_id.mapped("saas_option")
+
+    def _add_domain_for_customer(self, name):
+        """Where own domains are sold as an option, it has to be theirs."""
+        if not self._has_option("domain"):
+            raise UserError(
+                self.env._("Please add own domains to your subscription first.")
+            )
+        return super()._add_domain_for_customer(name)
 
     # === THE SUBSCRIPTION'S END === #
 

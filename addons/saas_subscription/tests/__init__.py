@@ -3,6 +3,7 @@ from . import test_announce
 from . import test_change
 from . import test_charge
 from . import test_end
+from . import test_option
 from . import test_order
 from . import test_period
 from . import test_price

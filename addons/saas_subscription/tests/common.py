@@ -69,18 +69,21 @@ class SubscriptionCommon(SaasCommon, AccountPaymentCommon):
                 "saas_plan_id": plan.id if plan else False,
             }
         )
-        if periods:
-            values = cls.monthly + cls.yearly
-            template.attribute_line_ids = [
-                fields.Command.create(
-                    {
-                        "attribute_id": values.attribute_id.id,
-                        "value_ids": [fields.Command.set(values.ids)],
-                    }
-                )
-            ]
-            year = template.attribute_line_ids.product_template_value_ids[1]
-            year.price_extra = 9 * price
+        return cls.add_periods(template, price) if periods else template
+
+    @classmethod
+    def add_periods(cls, template, price):
+        values = cls.monthly + cls.yearly
+        template.attribute_line_ids = [
+            fields.Command.create(
+                {
+                    "attribute_id": values.attribute_id.id,
+                    "value_ids": [fields.Command.set(values.ids)],
+                }
+            )
+        ]
+        year = template.attribute_line_ids.product_template_value_ids[1]
+        year.price_extra = 9 * price
         return template
 
     def prepare(self):
