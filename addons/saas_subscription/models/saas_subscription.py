@@ -25,6 +25,7 @@ PROTECTED = {
     "months",
     "mrr",
     "name",
+    "next_invoice_at",
     "next_invoice_date",
     "order_ids",
     "period_ids",
@@ -174,6 +175,11 @@ class SaasSubscription(models.Model):
     next_invoice_date = fields.Date(
         string="Next Invoice", readonly=True, copy=False, tracking=True
     )
+    next_invoice_at = fields.Datetime(
+        compute="_compute_next_invoice_at",
+        store=True,
+        help="When that day begins where the customer is.",
+    )
     trial_end = fields.Date(
         string="Trial Until",
         readonly=True,
@@ -225,7 +231,7 @@ class SaasSubscription(models.Model):
         "(tenant_id) WHERE state NOT IN ('cancelled', 'closed')",
         "The tenant has a subscription already.",
     )
-    _due_index = models.Index("(next_invoice_date) WHERE billing_owner = 'odoo'")
+    _due_index = models.Index("(next_invoice_at) WHERE billing_owner = 'odoo'")
     _period_possible = models.Constraint(
         "CHECK(months > 0)", "A period has one month or more."
     )
@@ -244,6 +250,14 @@ class SaasSubscription(models.Model):
             )
             subscription.fiscal_position_id = positions._get_fiscal_position(
                 subscription.partner_id
+            )
+
+    @api.depends("next_invoice_date", "tz")
+    def _compute_next_invoice_at(self):
+        for subscription in self:
+            day = subscription.next_invoice_date
+            subscription.next_invoice_at = day and recurrence.begin_of(
+                day, subscription.tz or "UTC"
             )
 
     @api.depends("line_ids.price_subtotal")

@@ -12,8 +12,6 @@ from ..const import INVOICED
 QUEUED_AT_ONCE = 500
 # After which a job that got lost is asked for again.
 QUEUED_FOR = timedelta(hours=6)
-# So much earlier than in UTC a day begins somewhere.
-EARLIEST_ZONE = timedelta(hours=14)
 BUSY_SECONDS = 30
 
 
@@ -32,7 +30,7 @@ class SaasSubscription(models.Model):
         """
         cron = self.env.ref("saas_subscription.ir_cron_renew")
         found = self.search(
-            self._get_due_domain(), order="next_invoice_date, id", limit=QUEUED_AT_ONCE
+            self._get_due_domain(), order="next_invoice_at, id", limit=QUEUED_AT_ONCE
         )
         due = found.try_lock_for_update()
         for subscription in due:
@@ -43,13 +41,12 @@ class SaasSubscription(models.Model):
 
     @api.model
     def _get_due_domain(self):
-        """Return what may be due somewhere: whether it is, its own day says."""
+        """Return what is due and was not asked for in these hours."""
         now = fields.Datetime.now()
-        latest = (now + EARLIEST_ZONE).date()
         return (
             Domain("billing_owner", "=", "odoo")
             & Domain("state", "in", INVOICED)
-            & Domain("next_invoice_date", "<=", latest)
+            & Domain("next_invoice_at", "<=", now)
             & (
                 Domain("invoice_queued_on", "=", False)
                 | Domain("invoice_queued_on", "<", now - QUEUED_FOR)

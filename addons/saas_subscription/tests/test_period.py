@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from psycopg2 import IntegrityError
 
 from odoo import fields
@@ -151,6 +153,17 @@ class TestPeriod(SubscriptionCommon):
         jobs = self.get_jobs("_renew")
         self.assertEqual(jobs.records, subscription)
         self.assertEqual(jobs.channel, "root.billing")
+
+    def test_the_schedule_asks_on_the_day_where_the_customer_is(self):
+        subscription = self.subscribe("2026-01-15")
+        for zone, day in (("Pacific/Auckland", "02-14"), ("Pacific/Honolulu", "02-15")):
+            subscription.write({"tz": zone, "invoice_queued_on": False})
+            self.get_jobs("_renew").unlink()
+            eve = fields.Date.to_date(f"2026-{day}") - timedelta(days=1)
+            for noon, asked in ((eve, 0), (f"2026-{day}", 1)):
+                with self.at(noon):
+                    self.env["saas.subscription"]._cron_renew()
+                self.assertEqual(len(self.get_jobs("_renew")), asked, (zone, noon))
 
     def test_the_schedule_asks_again_for_what_got_lost(self):
         subscription = self.subscribe("2026-01-15")
