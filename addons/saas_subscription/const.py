@@ -38,6 +38,7 @@ TRANSITIONS = {
     "activate": (("draft", "trial"), "active"),
     "owe": (("active",), "past_due"),
     "hold": (("active", "past_due"), "unpaid"),
+    "extend": (("unpaid",), "past_due"),
     "settle": (("past_due", "unpaid"), "active"),
     "pause": (("active",), "paused"),
     "resume": (("paused",), "active"),

@@ -20,3 +20,9 @@ from . import account_move_line
 from . import payment_transaction
 from . import payment_provider
 from . import saas_tenant
+from . import saas_dunning
+from . import saas_dunning_case
+from . import saas_tenant_unpaid
+from . import saas_subscription_dunning
+from . import saas_subscription_trial
+from . import saas_billing_chores

@@ -14,6 +14,7 @@ PROTECTED = {
     "anchor_day",
     "billing_owner",
     "cancel_on",
+    "case_ids",
     "change_ids",
     "company_id",
     "currency_id",
@@ -36,6 +37,8 @@ PROTECTED = {
     "state",
     "tenant_id",
     "trial_end",
+    "trial_look_on",
+    "trial_outcome",
 }
 
 

@@ -110,9 +110,9 @@ class SaasSubscription(models.Model):
 
         Of a trial, too, where the customer stays.
         """
+        self.date_start = day
         self._apply("activate")
         self._restart_periods(day)
-        self.date_start = day
         self._invoice_due_periods()
 
     def _restart_periods(self, day):

@@ -34,7 +34,7 @@ class SaasTenant(models.Model):
             holds._lift()
             # What left with its subscription does not come back because it is paid.
             if holds and was_held and not others and tenant._get_subscription():
-                tenant._submit("resume", {"wanted": "running", "erase_on": False})
+                tenant._run_again()
 
     def _get_subscription(self):
         """Return the subscription under which it runs, or none."""
@@ -88,7 +88,15 @@ class SaasTenant(models.Model):
         """Have it run, from deletion or from the archive too, unless it is held."""
         for tenant in self.sudo():
             if not tenant.hold_ids and not tenant._explain_refusal("resume"):
-                tenant._submit("resume", {"wanted": "running", "erase_on": False})
+                tenant._run_again()
+
+    def _run_again(self):
+        """Have it run as it was; one in the archive is brought back from there."""
+        self.ensure_one()
+        if self.archived_on:
+            self.action_resume()
+        else:
+            self._submit("resume", {"wanted": "running", "erase_on": False})
 
     def _delete_for_customer(self, typed):
         """Whoever deletes it does not want to pay for it either."""

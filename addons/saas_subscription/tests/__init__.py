@@ -10,3 +10,6 @@ from . import test_price
 from . import test_state
 from . import test_wizard
 from . import test_year
+from . import test_dunning
+from . import test_dunning_pages
+from . import test_trial
