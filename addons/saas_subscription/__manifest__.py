@@ -32,7 +32,11 @@
         "views/saas_tenant_views.xml",
         "views/saas_subscription_menus.xml",
         "views/saas_dunning_views.xml",
+        "views/saas_revenue_views.xml",
         "views/saas_subscription_life_views.xml",
         "views/dunning_portal_templates.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["saas_subscription/static/src/revenue/**/*"],
+    },
 }

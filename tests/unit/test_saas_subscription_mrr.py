@@ -95,12 +95,10 @@ def test_a_summary_names_what_came_and_what_went():
     assert (summary.contraction, summary.churn) == (-10, -15)
     assert (summary.opening, summary.closing) == (100, 130)
     assert summary.churn_rate == 0.25
-    assert summary.retention_rate == 0.95
 
 
 def test_where_there_was_nothing_nothing_is_lost():
     summary = summarize(0, [Movement(Kind.NEW, 30)], CENT)
     assert summary.churn_rate == 0
-    assert summary.retention_rate == 0
     assert find_share(0, 0) == 0
     assert find_share(1, 4) == 0.25

@@ -46,12 +46,6 @@ class Summary:
         """Which part of the revenue at the beginning was lost, from 0 to 1."""
         return find_share(-(self.churn + self.contraction), self.opening)
 
-    @property
-    def retention_rate(self) -> float:
-        """Which part of it its customers still bring, what they added included."""
-        kept = self.opening + self.expansion + self.contraction + self.churn
-        return find_share(kept, self.opening)
-
 
 def monthly(amount: float, months: int, coin: float) -> float:
     """What an amount for so many months is for one.

@@ -23,6 +23,9 @@ from . import saas_tenant
 from . import saas_dunning
 from . import saas_dunning_case
 from . import saas_tenant_unpaid
+from . import saas_mrr_movement
+from . import saas_subscription_mrr
 from . import saas_subscription_dunning
 from . import saas_subscription_trial
 from . import saas_billing_chores
+from . import saas_revenue

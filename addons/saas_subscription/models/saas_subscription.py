@@ -24,6 +24,7 @@ PROTECTED = {
     "invoice_queued_on",
     "line_ids",
     "months",
+    "movement_ids",
     "mrr",
     "name",
     "next_invoice_at",
@@ -293,7 +294,8 @@ class SaasSubscription(models.Model):
             mrr.monthly(total, self.months, coin),
             self.company_currency_id,
             self.company_id,
-            self._get_today(),
+            # At one rate for all its life: another rate is no other revenue.
+            self.date_start or self._get_today(),
         )
 
     def _compute_access_url(self):

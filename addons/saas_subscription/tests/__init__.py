@@ -12,4 +12,5 @@ from . import test_wizard
 from . import test_year
 from . import test_dunning
 from . import test_dunning_pages
+from . import test_revenue
 from . import test_trial

@@ -141,6 +141,7 @@ class TestYear(SubscriptionCommon, MockEmail):
         self.check_neighbour()
         self.check_books()
         self.check_dunning()
+        self.check_revenue()
         self.check_mails()
 
     def check_invoices(self):
@@ -212,6 +213,20 @@ class TestYear(SubscriptionCommon, MockEmail):
                 "Please pay it, so that your Odoo goes on",
                 "Your Odoo is stopped: it is not paid",
                 "Thank you: your Odoo runs again",
+            ],
+        )
+
+    def check_revenue(self):
+        """What moved adds up to nothing, as it has left."""
+        moves = self.subscription.movement_ids.sorted("id")
+        self.assertEqual(
+            [(str(move.date), move.kind, move.amount) for move in moves],
+            [
+                ("2026-01-29", "new", 30),
+                ("2026-02-14", "expansion", 20),
+                ("2026-03-15", "expansion", 30),
+                ("2026-06-29", "contraction", -30),
+                ("2026-08-29", "churn", -50),
             ],
         )
 
