@@ -35,6 +35,7 @@
         "views/saas_revenue_views.xml",
         "views/saas_subscription_life_views.xml",
         "views/dunning_portal_templates.xml",
+        "views/portal_templates.xml",
     ],
     "assets": {
         "web.assets_backend": ["saas_subscription/static/src/revenue/**/*"],

@@ -9,6 +9,7 @@ from . import saas_subscription_invoice
 from . import saas_subscription_charge
 from . import saas_subscription_end
 from . import saas_subscription_line
+from . import saas_subscription_portal
 from . import saas_subscription_price
 from . import saas_subscription_period
 from . import saas_subscription_change

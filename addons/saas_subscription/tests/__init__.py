@@ -6,6 +6,7 @@ from . import test_end
 from . import test_option
 from . import test_order
 from . import test_period
+from . import test_portal
 from . import test_price
 from . import test_state
 from . import test_wizard
