@@ -119,19 +119,24 @@ class SaasSubscription(models.Model):
         [target] = self._complete([{"product": product, "quantity": 1}])
         return target.get_price(self.currency_id)
 
+    def _is_own_plan(self, plan):
+        return plan.saas_plan_id == self.plan_id
+
     def _find_user_product(self, plan):
-        """Return what adds users to a plan's product, what it has before others."""
+        """Return what adds users to a plan's product.
+
+        In its own plan what it has, in another one what belongs to that plan alone.
+        """
         products = self.env["product.product"].search(
             Domain("saas_kind", "=", "user")
             & Domain("saas_months", "=", plan.saas_months)
             & Domain("saas_plan_id", "in", (False, plan.saas_plan_id.id))
             & self._get_offered_domain()
         )
+        is_own = self._is_own_plan(plan)
+        had = self.line_ids.product_id
         return products.sorted(
-            lambda product: (
-                product not in self.line_ids.product_id,
-                not product.saas_plan_id,
-            )
+            lambda product: (is_own and product not in had, not product.saas_plan_id)
         )[:1]
 
     def _get_customer_wish(self, plan, users):
@@ -173,15 +178,10 @@ class SaasSubscription(models.Model):
 
     def _get_users_for(self, plan, users):
         lines = self.line_ids.filtered(lambda line: line.kind == "user")
-        fits = all(
-            product.saas_months == plan.saas_months
-            and product.saas_plan_id
-            in (product.saas_plan_id.browse(), plan.saas_plan_id)
-            for product in lines.product_id
-        )
-        if fits and users == self._count_users():
-            return []
         product = self._find_user_product(plan)
+        is_same = self._is_own_plan(plan) and plan.saas_months == self.months
+        if users == self._count_users() and (is_same or lines.product_id <= product):
+            return []
         if users and not product:
             raise UserError(
                 self.env._(

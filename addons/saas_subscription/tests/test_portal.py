@@ -172,6 +172,12 @@ class TestPortal(PortalCommon):
         self.assertIn("$ 60.00 on", self.text_of(self.url_open(self.path)))
         self.assertEqual(self.subscription.change_ids[0].state, "dropped")
 
+    def test_a_plan_takes_users_of_its_own(self):
+        self.pro_users = self.create_product("Pro User", 15, "user", self.pro)
+        self.confirm("24.00 50.00", users=2)
+        self.confirm("48.00 90.00", template=self.pro_product, users=2)
+        self.assertEqual(self.get_quantities(), {"Pro": 1, "Pro User": 2})
+
     def test_plans_that_are_not_for_sale_are_not_offered(self):
         self.pro_product.sale_ok = False
         self.assertNotIn("Pro", self.text_of(self.url_open(f"{self.path}/change")))
