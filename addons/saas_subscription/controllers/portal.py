@@ -6,13 +6,12 @@ from odoo.fields import Domain
 from odoo.http import request
 
 from odoo.addons.portal.controllers.portal import CustomerPortal, pager
+from odoo.addons.saas_website.controllers.portal import LARGEST_ID, ROUTE
 
 from ..models.saas_subscription_portal import MOST_USERS
 
 SUBSCRIPTIONS_A_PAGE = 20
 INVOICES_SHOWN = 12
-LARGEST_ID = 2**31 - 1
-ROUTE = {"type": "http", "auth": "user", "website": True, "sitemap": False}
 
 
 class SubscriptionPortal(CustomerPortal):

@@ -1,8 +1,6 @@
 from odoo import fields, models
 
-from odoo.addons.queue_job.exception import RetryableJobError
-
-from .saas_subscription_invoice import BUSY_SECONDS
+from ..jobs import take_for_job
 
 OPEN_CHARGES = ("pending", "authorized")
 
@@ -68,9 +66,7 @@ class AccountMove(models.Model):
         :return: the transaction, or none where nothing is to be charged
         """
         self.ensure_one()
-        if not self.try_lock_for_update():
-            raise RetryableJobError("It is being changed.", seconds=BUSY_SECONDS)
-        self.invalidate_recordset()
+        take_for_job(self)
         charges = self.env["payment.transaction"].sudo()
         self.saas_charge_ids.flush_recordset()  # the next try must find room
         if self._is_saas_charge_needed():

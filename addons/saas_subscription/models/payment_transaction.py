@@ -7,7 +7,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.addons.queue_job.exception import RetryableJobError
 
 from ..const import ASKABLE_PROVIDERS
-from .saas_subscription_invoice import BUSY_SECONDS
+from ..jobs import take_for_job
 
 SECONDS_TO_ASK_AGAIN = 60
 TIMES_TO_ASK = 60
@@ -59,9 +59,7 @@ class PaymentTransaction(models.Model):
             job queue knows of that
         """
         self.ensure_one()
-        if not self.try_lock_for_update():
-            raise RetryableJobError("It is being changed.", seconds=BUSY_SECONDS)
-        self.invalidate_recordset()
+        take_for_job(self)
         if self.state != "draft":
             return
         again = self._was_saas_job_begun() if again is None else again

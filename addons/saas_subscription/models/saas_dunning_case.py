@@ -5,12 +5,11 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
-from odoo.addons.queue_job.exception import RetryableJobError
-
 from ..engine import dunning
 from ..engine.recurrence import begin_of
+from ..jobs import take_for_job
 from .saas_dunning import ACTIONS
-from .saas_subscription_invoice import BUSY_SECONDS, QUEUED_AT_ONCE, QUEUED_FOR
+from .saas_subscription_invoice import QUEUED_AT_ONCE, QUEUED_FOR
 
 STATES = {
     "open": "Open",
@@ -207,8 +206,7 @@ class SaasDunningCase(models.Model):
     def _take_steps(self):
         """Take all that is due today; run by the worker, as often as one likes."""
         self.ensure_one()
-        if not self.subscription_id.try_lock_for_update():
-            raise RetryableJobError("It is being changed.", seconds=BUSY_SECONDS)
+        take_for_job(self.subscription_id)
         self.invalidate_recordset()
         self.queued_on = False
         while self.state == "open" and (step := self._find_due_step()):

@@ -5,14 +5,12 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
-from odoo.addons.queue_job.exception import RetryableJobError
-
 from ..const import INVOICED
+from ..jobs import take_for_job
 
 QUEUED_AT_ONCE = 500
 # After which a job that got lost is asked for again.
 QUEUED_FOR = timedelta(hours=6)
-BUSY_SECONDS = 30
 
 
 class SaasSubscription(models.Model):
@@ -63,9 +61,7 @@ class SaasSubscription(models.Model):
     def _renew(self):
         """Do what is due on its day; run by the worker, and as often as one likes."""
         self.ensure_one()
-        if not self.try_lock_for_update():
-            raise RetryableJobError("It is being changed.", seconds=BUSY_SECONDS)
-        self.invalidate_recordset()
+        take_for_job(self)
         self.invoice_queued_on = False
         self._invoice_due_periods()
 

@@ -5,11 +5,10 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import format_date
 
-from odoo.addons.queue_job.exception import RetryableJobError
-
 from ..engine.recurrence import begin_of
+from ..jobs import take_for_job
 from .saas_dunning_case import STEP_HOUR
-from .saas_subscription_invoice import BUSY_SECONDS, QUEUED_AT_ONCE, QUEUED_FOR
+from .saas_subscription_invoice import QUEUED_AT_ONCE, QUEUED_FOR
 
 OUTCOMES = {
     "converted": "Converted",
@@ -123,9 +122,7 @@ class SaasSubscription(models.Model):
     def _tend_trial(self):
         """Remind its customer, or end it; run by the worker, as often as one likes."""
         self.ensure_one()
-        if not self.try_lock_for_update():
-            raise RetryableJobError("It is being changed.", seconds=BUSY_SECONDS)
-        self.invalidate_recordset()
+        take_for_job(self)
         if self.state != "trial":
             return
         if self.trial_end <= self._get_today():

@@ -6,6 +6,9 @@ from requests import HTTPError, Response, Timeout
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
+from odoo.addons.queue_job.exception import RetryableJobError
+from odoo.addons.queue_job.job import Job
+
 from .common import SubscriptionCommon
 
 
@@ -162,6 +165,24 @@ class TestCharge(SubscriptionCommon):
         self.assertEqual(asked, [True, False])
         self.assertEqual(charge.state, "error")
         self.assertEqual(self.subscription.state, "past_due")
+
+    def test_a_job_that_finds_it_taken_has_not_asked_yet(self):
+        charge = self.invoice._charge_saas()
+        queued = self.get_jobs("_send_saas").filtered(
+            lambda queued: queued.records == charge
+        )
+        job = Job.load(self.env, queued.uuid)
+        registry = self.env.registry["payment.transaction"]
+        with (
+            patch.object(registry, "try_lock_for_update", lambda taken: taken.browse()),
+            self.assertRaisesRegex(RetryableJobError, "being changed"),
+        ):
+            job.perform()
+        self.assertEqual(job.retry, 0)
+        job.store()
+        with self.the_bank():
+            job.perform()
+        self.assertEqual(self.charged, [charge.reference])
 
     def test_where_nobody_can_be_asked_again_people_look(self):
         charge = self.invoice._charge_saas()
